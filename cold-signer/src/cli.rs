@@ -1,0 +1,229 @@
+//! The command line: parse, dispatch, print.
+
+use crate::output::{Output, print_error};
+use crate::reader::{self, MODE};
+use crate::vault::{Launch, Passphrase, Vault};
+use crate::{Error, Result, commands};
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+use std::io::Write;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The console of the offline laptop: reviews payments, takes consent, lets the vault sign.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cold-signer",
+    version,
+    about,
+    after_help = "\
+Exit codes: 0 done · 1 fault · 2 usage · 3 refused · 4 more is needed · 5 locked, frozen or stale\n\n\
+Example: cold-signer new-key --wallet main && cold-signer sign salaries-permitted.psbt"
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The vault's store [default: $XDG_DATA_HOME/airlock/vault.store].
+    #[arg(long, global = true, value_name = "FILE")]
+    store: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The passphrase is the first line of this file; it is handed to the vault unread.
+    #[arg(long, global = true, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// The passphrase is the first line of this descriptor; it is handed to the vault unread.
+    #[arg(long, global = true, value_name = "N", conflicts_with = "passphrase_file",
+        value_parser = clap::value_parser!(i32).range(0..))]
+    passphrase_fd: Option<RawFd>,
+    /// Run although a network interface is up: for tests and demonstrations; said on every screen.
+    #[arg(long, global = true)]
+    allow_network: bool,
+    /// Derive the key of a new store with Argon2id at its floor: for tests and demonstrations.
+    #[arg(long, global = true)]
+    kdf_floor: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    NewKey(commands::new_key::Args),
+    Keys(commands::keys::Args),
+    Export(commands::export::Args),
+    Trust(commands::trust::Args),
+    Address(commands::address::Args),
+    Review(commands::review::Args),
+    Sign(commands::sign::Args),
+    Receipts(commands::receipts::Args),
+    Log(commands::log::Args),
+    Restore(commands::restore::Args),
+    Status(commands::status::Args),
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    // The reader is this program too; it must confine itself before it does anything else.
+    if std::env::args_os().nth(1).is_some_and(|mode| mode == MODE) {
+        return reader::child::main();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    ExitCode::from(match run(&cli) {
+        Ok(output) => output.print(cli.global.json),
+        Err(error) => print_error(&error, cli.global.json),
+    })
+}
+
+fn run(cli: &Cli) -> Result<Output> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::NewKey(args) => commands::new_key::run(global, args),
+        Command::Keys(args) => commands::keys::run(global, args),
+        Command::Export(args) => commands::export::run(global, args),
+        Command::Trust(args) => commands::trust::run(global, args),
+        Command::Address(args) => commands::address::run(global, args),
+        Command::Review(args) => commands::review::run(global, args),
+        Command::Sign(args) => commands::sign::run(global, args),
+        Command::Receipts(args) => commands::receipts::run(global, args),
+        Command::Log(args) => commands::log::run(global, args),
+        Command::Restore(args) => commands::restore::run(global, args),
+        Command::Status(args) => commands::status::run(global, args),
+    }
+}
+
+impl Global {
+    /// How to start the vault for a store that exists.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`], [`Error::Start`].
+    pub fn launch(&self) -> Result<Launch> {
+        let passphrase = match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(path), _) => Passphrase::File(path.clone()),
+            (None, Some(number)) => Passphrase::Descriptor(number),
+            (None, None) => Passphrase::Terminal,
+        };
+        Ok(Launch {
+            program: vault_program()?,
+            store: self.store()?,
+            passphrase,
+            create: false,
+            kdf_floor: self.kdf_floor,
+            allow_network: self.allow_network,
+            words_unseen: false,
+        })
+    }
+
+    /// How to start the vault for a store that may be created.
+    ///
+    /// # Errors
+    /// Those of [`Self::launch`], and [`Error::Input`] where its folder cannot be made.
+    pub fn launch_creating(&self) -> Result<Launch> {
+        let launch = Launch { create: true, ..self.launch()? };
+        if let (None, Some(folder)) = (&self.store, launch.store.parent()) {
+            use std::os::unix::fs::DirBuilderExt;
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|source| Error::Input { name: folder.display().to_string(), source })?;
+        }
+        Ok(launch)
+    }
+
+    /// A vault for a store that exists.
+    ///
+    /// # Errors
+    /// Those of [`Vault::spawn`].
+    pub fn vault(&self) -> Result<Vault> {
+        Vault::spawn(&self.launch()?)
+    }
+
+    /// Arguments for a command that the vault's program runs at its own terminal.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`].
+    pub fn store(&self) -> Result<PathBuf> {
+        self.store.clone().or_else(default_store).ok_or(Error::NoHome)
+    }
+
+    /// The options about the passphrase and the machine, for `cold-vault restore`.
+    pub fn ceremony_arguments(&self) -> Vec<std::ffi::OsString> {
+        let mut arguments = Vec::new();
+        if let Some(path) = &self.passphrase_file {
+            arguments.extend(["--passphrase-file".into(), path.clone().into_os_string()]);
+        }
+        if let Some(number) = self.passphrase_fd {
+            arguments.extend(["--passphrase-fd".into(), number.to_string().into()]);
+        }
+        for (flag, given) in [("--kdf-floor", self.kdf_floor), ("--allow-network", self.allow_network)] {
+            if given {
+                arguments.push(flag.into());
+            }
+        }
+        arguments
+    }
+}
+
+/// This program: what a reader is started from.
+///
+/// # Errors
+/// [`Error::Start`].
+pub fn console_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|source| Error::Start { program: "cold-signer".into(), source })
+}
+
+/// The vault's program, beside this one and nowhere else.
+///
+/// # Errors
+/// [`Error::Start`].
+pub fn vault_program() -> Result<PathBuf> {
+    Ok(console_program()?.with_file_name("cold-vault"))
+}
+
+/// XDG base directories: `$XDG_DATA_HOME`, else `~/.local/share`.
+fn default_store() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base =
+        absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")))?;
+    Some(base.join("airlock/vault.store"))
+}
+
+/// clap prints help, version and usage errors; with `--json` a refusal is also an object.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let object =
+            json!({"error": {"code": "usage", "message": message, "hint": "see `cold-signer --help`"}});
+        let _ = writeln!(std::io::stdout(), "{object}");
+    }
+    ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_command_has_an_example() {
+        Cli::command().debug_assert();
+        for mut command in Cli::command().get_subcommands().cloned() {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `log`
+
+use super::become_vault;
+use crate::Result;
+use crate::cli::Global;
+use crate::output::Output;
+
+/// List the store's records; needs no passphrase.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: cold-signer log --verify")]
+pub struct Args {
+    /// Verify every record's hash and place in the chain.
+    #[arg(long)]
+    verify: bool,
+}
+
+/// Runs it.
+pub fn run(global: &Global, args: &Args) -> Result<Output> {
+    let mut arguments = vec!["log".into(), "--store".into(), global.store()?.into_os_string()];
+    for (flag, given) in [("--verify", args.verify), ("--json", global.json)] {
+        if given {
+            arguments.push(flag.into());
+        }
+    }
+    become_vault(&arguments)
+}

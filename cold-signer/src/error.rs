@@ -1,0 +1,275 @@
+//! Every failure of the console, with its sentence, its remedy and its exit code.
+
+use cold_wire::Fault;
+use policies::check::{Check, Finding};
+use policies::id::{AuthorityId, SpendId};
+use psbt_tools::display::escape;
+use serde_json::{Value, json};
+use std::io;
+use std::path::PathBuf;
+
+/// What can go wrong. Foreign text in messages is escaped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The vault says no.
+    #[error("{}", escape(&.0.message))]
+    Vault(Box<Fault>),
+    /// A file cannot be read or written, or an amount is none.
+    #[error(transparent)]
+    Psbt(#[from] psbt_tools::Error),
+    /// The reader says that the document is none.
+    #[error("{}", escape(.message))]
+    Unreadable {
+        /// A check's number or a word.
+        code: String,
+        /// What was found.
+        message: String,
+        /// What to do next.
+        hint: String,
+        /// 1, 2, 3 or 4.
+        exit: u8,
+    },
+    /// Checks of the reader refuse.
+    #[error("{}", gravest(.0).map_or_else(|| "refused".to_owned(), |finding| escape(&finding.message)))]
+    Refused(Vec<Finding>),
+    /// The reader was killed or ended by itself.
+    #[error("the reader was stopped ({0}): the file is hostile or damaged")]
+    ReaderStopped(String),
+    /// The reader answered something else than it was asked.
+    #[error("the reader's answer makes no sense: {0}")]
+    ReaderNonsense(String),
+    /// A program could not be started.
+    #[error("cannot start {}: {source}", program.display())]
+    Start {
+        /// Which program.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The vault ended while it was needed.
+    #[error("the vault ended unexpectedly")]
+    VaultEnded,
+    /// The vault answered something else than it was asked.
+    #[error("the vault's answer makes no sense: {0}")]
+    VaultNonsense(String),
+    /// No `--store`, and no home.
+    #[error("no place for the store: neither XDG_DATA_HOME nor HOME is set")]
+    NoHome,
+    /// A file or descriptor of the command line cannot be used.
+    #[error("cannot use {name}: {source}")]
+    Input {
+        /// As it was named.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The text is no authority, or not one that can permit.
+    #[error("{name} is no authority: {reason}")]
+    Authority {
+        /// The file.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// `--confirm` names another authority.
+    #[error("the authority in the file is {found}, --confirm names {named}")]
+    OtherAuthority {
+        /// That of the file.
+        found: AuthorityId,
+        /// That of the command line.
+        named: AuthorityId,
+    },
+    /// `--consent` names another spend.
+    #[error("the file's spend is {reviewed}, --consent names {named}")]
+    OtherSpend {
+        /// That of the file.
+        reviewed: SpendId,
+        /// That of the command line.
+        named: SpendId,
+    },
+    /// There is neither a terminal nor `--consent`.
+    #[error("nobody consented: there is no terminal, and --consent is not given")]
+    NoConsent(SpendId),
+    /// Questions without an answer.
+    #[error("not accepted: {}", checks_text(.0))]
+    NotAccepted(Vec<Check>),
+    /// The person at the terminal stopped.
+    #[error("stopped at the terminal: {0}")]
+    Stopped(&'static str),
+    /// The terminal failed.
+    #[error("the terminal failed: {0}")]
+    Terminal(io::Error),
+    /// The store holds no such wallet.
+    #[error("there is no wallet `{}` in this vault", escape(.0))]
+    UnknownWallet(String),
+    /// The descriptors of a key are no wallet.
+    #[error("the vault's wallet `{wallet}` cannot be used: {reason}")]
+    Wallet {
+        /// Its name.
+        wallet: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Designed, but not in this version.
+    #[error("{0} is not supported by this version")]
+    NotSupported(String),
+    /// Arguments that do not go together or make no sense.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Error {
+    /// The code in JSON: a check's number, `malformed`, or a short kebab-case word.
+    pub fn code(&self) -> String {
+        let word = match self {
+            Error::Vault(fault) => return fault.code.clone(),
+            Error::Psbt(error) => return error.code(),
+            Error::Unreadable { code, .. } => return code.clone(),
+            Error::Refused(findings) => {
+                return gravest(findings)
+                    .map_or_else(|| "refused".to_owned(), |finding| finding.code.to_string());
+            }
+            Error::ReaderStopped(_) => "reader-stopped",
+            Error::ReaderNonsense(_) => "reader-nonsense",
+            Error::Start { .. } => "cannot-start",
+            Error::VaultEnded => "vault-ended",
+            Error::VaultNonsense(_) => "vault-nonsense",
+            Error::NoHome => "no-home",
+            Error::Input { .. } => "unreadable",
+            Error::Authority { .. } => "malformed",
+            Error::OtherAuthority { .. } => "other-authority",
+            Error::OtherSpend { .. } => "other-spend",
+            Error::NoConsent(_) => "no-consent",
+            Error::NotAccepted(_) => "not-accepted",
+            Error::Stopped(_) => "stopped",
+            Error::Terminal(_) => "terminal",
+            Error::UnknownWallet(_) => "unknown-wallet",
+            Error::Wallet { .. } => "bad-wallet",
+            Error::NotSupported(_) => "not-supported",
+            Error::Usage(_) => "usage",
+        };
+        word.to_owned()
+    }
+
+    /// 0 done · 1 fault · 2 usage · 3 refused · 4 more needed · 5 locked, frozen or stale.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Vault(fault) => fault.kind.exit_code(),
+            Error::Psbt(error) => error.exit_code(),
+            Error::Unreadable { exit, .. } => *exit,
+            Error::Start { .. }
+            | Error::VaultEnded
+            | Error::VaultNonsense(_)
+            | Error::NoHome
+            | Error::Input { .. }
+            | Error::Terminal(_)
+            | Error::Wallet { .. } => 1,
+            Error::Usage(_) => 2,
+            Error::Refused(_)
+            | Error::ReaderStopped(_)
+            | Error::ReaderNonsense(_)
+            | Error::Authority { .. }
+            | Error::OtherAuthority { .. }
+            | Error::OtherSpend { .. }
+            | Error::UnknownWallet(_)
+            | Error::NotSupported(_) => 3,
+            Error::NoConsent(_) | Error::NotAccepted(_) | Error::Stopped(_) => 4,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            Error::Vault(fault) => return escape(&fault.hint),
+            Error::Psbt(error) => {
+                return error.hint().unwrap_or_else(|| "see `psbt-tools inspect FILE`".to_owned());
+            }
+            Error::Unreadable { hint, .. } => return escape(hint),
+            Error::Refused(findings) => {
+                return gravest(findings)
+                    .and_then(|finding| finding.hint.as_deref())
+                    .map_or_else(|| "see every check: `cold-signer review FILE`".to_owned(), escape);
+            }
+            Error::ReaderStopped(_) | Error::ReaderNonsense(_) => {
+                "do not trust the machine that wrote it; ask for the file again, from its origin"
+            }
+            Error::Start { .. } => "install cold-signer and cold-vault in one folder",
+            Error::VaultEnded => "try again; `cold-vault log --verify` says whether the store is whole",
+            Error::VaultNonsense(_) => "install cold-signer and cold-vault of the same version",
+            Error::NoHome => "name the store with --store FILE",
+            Error::Input { .. } => "check its name and permissions",
+            Error::Authority { .. } => "give the `authority.pub` that `gatekeeper init` wrote",
+            Error::OtherAuthority { .. } => {
+                "compare the id with the gatekeeper's, by voice or on paper, before you pin"
+            }
+            Error::OtherSpend { .. } => "review the file again: `cold-signer review FILE`",
+            Error::NoConsent(spend) => {
+                return format!("review the file, then sign at a terminal or with --consent {spend}");
+            }
+            Error::NotAccepted(checks) => {
+                return format!("if they are what you want, add --accept {}", checks_text(checks));
+            }
+            Error::Stopped(_) => "nothing was signed; start again when ready",
+            Error::Terminal(_) => "run the command at a terminal",
+            Error::UnknownWallet(_) => "`cold-signer keys` lists the wallets",
+            Error::Wallet { .. } => "check the store with `cold-vault log --verify`",
+            Error::NotSupported(_) => "use one of the others; `--help` lists them",
+            Error::Usage(_) => "see `cold-signer --help`",
+        };
+        hint.to_owned()
+    }
+
+    /// The checks and rules in the way, when it was they.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Error::Vault(fault) => &fault.findings,
+            Error::Refused(findings) => findings,
+            _ => &[],
+        }
+    }
+
+    /// `{"code", "message", "hint"}`.
+    pub fn to_json(&self) -> Value {
+        json!({"code": self.code(), "message": self.to_string(), "hint": self.hint()})
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Error::Vault(Box::new(fault))
+    }
+}
+
+/// The finding that decides: the gravest, of those the one with the lowest number.
+pub(crate) fn gravest(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().max_by_key(|finding| (finding.outcome, std::cmp::Reverse(finding.code)))
+}
+
+fn checks_text(checks: &[Check]) -> String {
+    checks.iter().map(Check::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cold_wire::FaultKind;
+
+    #[test]
+    fn foreign_text_in_an_error_is_escaped() {
+        let fault = Fault::new(FaultKind::Refused, "C06", "bad \u{1b}[2J name", "ask \u{202e}again");
+        let error = Error::from(fault);
+        assert_eq!(error.to_string(), "bad \\u{1b}[2J name");
+        assert_eq!((error.hint().as_str(), error.exit_code()), ("ask \\u{202e}again", 3));
+    }
+
+    #[test]
+    fn the_gravest_finding_names_the_error() {
+        let findings = vec![
+            Finding::ask(Check::LOCKTIME, "later"),
+            Finding::refuse(Check::FEE, "too much").hint("pay less"),
+            Finding::refuse(Check::CHANGE, "not ours"),
+        ];
+        let error = Error::Refused(findings);
+        assert_eq!((error.code().as_str(), error.to_string().as_str()), ("C06", "not ours"));
+    }
+}

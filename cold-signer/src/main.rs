@@ -1,0 +1,5 @@
+//! The operator's console.
+
+fn main() -> std::process::ExitCode {
+    cold_signer::main()
+}

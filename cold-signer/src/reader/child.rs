@@ -1,0 +1,178 @@
+//! The reader's side: confine, say so, read one document, answer, end.
+
+use super::message::{Answer, Open, Order, Reading};
+use crate::sandbox::{self, SandboxError};
+use cold_wire::{Bundle, FrameError, read_frame, write_frame};
+use policies::check::{Check, Finding};
+use policies::codec::{Canonical, CodecError};
+use policies::evidence::Evidence;
+use policies::examine::{FeeBounds, FeeCeiling, Marks};
+use policies::permit::Permit;
+use policies::request::SignedRequest;
+use policies::wallet::{MAX_INDEX, Wallet};
+use psbt_tools::envelope::{Envelope, Kind};
+use psbt_tools::export::InputSignature;
+use psbt_tools::import::{Context, Imported, import};
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+/// Runs the reader on descriptor 0.
+pub fn main() -> ExitCode {
+    // The message of a panic may quote the document; the console says that the reader was stopped.
+    std::panic::set_hook(Box::new(|_| {}));
+    match serve(&mut Socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Why the conversation ended early; told by the exit code only.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("an order that does not fit the state")]
+    OutOfTurn,
+}
+
+fn serve(socket: &mut Socket) -> Result<(), Ended> {
+    if let Err(error) = sandbox::confine() {
+        let hint =
+            "files are read only in the sandbox; use a kernel of 5.13 or later with Landlock and seccomp";
+        let answer = Answer::Unreadable {
+            code: "sandbox".to_owned(),
+            message: error.to_string(),
+            hint: hint.to_owned(),
+            exit: 1,
+        };
+        say(socket, &answer)?;
+        return Err(error.into());
+    }
+    say(socket, &Answer::Ready)?;
+    let Order::Open(open) = hear(socket)? else { return Err(Ended::OutOfTurn) };
+    let imported = match read(open) {
+        Ok(imported) => imported,
+        Err(error) => return say(socket, &unreadable(&error)),
+    };
+    say(socket, &Answer::Read(Box::new(reading(&imported))))?;
+    let Order::Attach { signatures, receipt } = hear(socket)? else { return Err(Ended::OutOfTurn) };
+    let signatures: Vec<_> = signatures
+        .into_iter()
+        .map(|signature| InputSignature {
+            input: signature.input,
+            public_key: signature.public_key,
+            signature: signature.signature,
+        })
+        .collect();
+    match imported.with_signatures(&signatures, &[receipt]) {
+        Ok(bytes) => say(socket, &Answer::Written(bytes)),
+        Err(error) => say(socket, &unreadable(&error)),
+    }
+}
+
+fn say(socket: &mut Socket, answer: &Answer) -> Result<(), Ended> {
+    Ok(write_frame(socket, &answer.to_bytes())?)
+}
+
+fn hear(socket: &mut Socket) -> Result<Order, Ended> {
+    Ok(Order::from_bytes(&read_frame(socket)?)?)
+}
+
+fn read(open: Open) -> Result<Imported, psbt_tools::Error> {
+    let wallets = open
+        .wallets
+        .iter()
+        .map(|wallet| Wallet::new(wallet.network, &[&wallet.external, &wallet.internal]))
+        .collect::<Result<Vec<_>, _>>()?;
+    // How far the wallet was used and what its policy says of fees is known to the vault alone, which judges both
+    // (checks C08 and C16); here they never stand in the way.
+    let unbounded =
+        FeeCeiling { amount: bitcoin::Amount::MAX_MONEY, percent: u64::MAX, sat_per_vb: u64::MAX };
+    let context = Context {
+        marks: Marks { gap: MAX_INDEX, ..Marks::default() },
+        fees: FeeBounds { ask: unbounded, refuse: unbounded },
+        now: Some(open.now),
+        ..Context::default()
+    };
+    import(open.document, &wallets, &context)
+}
+
+fn reading(imported: &Imported) -> Reading {
+    let mut findings = imported.findings().to_vec();
+    let (request, permits) = match authorisation(imported.envelope()) {
+        Ok(parts) => parts,
+        Err(finding) => {
+            findings.push(*finding);
+            (None, vec![])
+        }
+    };
+    let evidence = || Evidence::new(imported.evidence().transactions().cloned());
+    let bundle =
+        imported.spend().map(|spend| Bundle { spend: spend.clone(), evidence: evidence(), request, permits });
+    Reading { sha256: imported.sha256(), psbt_version: imported.psbt().version, bundle, findings }
+}
+
+/// The permits of the envelope, and the one request that counts: the signed one.
+fn authorisation(envelope: &Envelope) -> Result<(Option<SignedRequest>, Vec<Permit>), Box<Finding>> {
+    let refuse = |message: String| {
+        Box::new(
+            Finding::refuse(Check::AUTHORISATION, message)
+                .hint("let the gatekeeper write the file again: `gatekeeper submit FILE -o OUT`"),
+        )
+    };
+    let malformed = |what: &'static str| {
+        move |error: CodecError| refuse(format!("the {what} in the file is malformed: {error}"))
+    };
+    let permits = envelope
+        .get(Kind::Permit)
+        .map(Permit::from_bytes)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(malformed("permit"))?;
+    let requests = envelope
+        .get(Kind::Request)
+        .map(SignedRequest::from_bytes)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(malformed("request"))?;
+    let signed = requests.iter().filter(|request| request.signature.is_some()).count();
+    let mut counting = requests.into_iter().filter(|request| signed == 0 || request.signature.is_some());
+    match (counting.next(), counting.next()) {
+        (request, None) => Ok((request, permits)),
+        (_, Some(_)) => {
+            Err(refuse("the file holds several requests: which one is meant cannot be told".to_owned()))
+        }
+    }
+}
+
+fn unreadable(error: &psbt_tools::Error) -> Answer {
+    Answer::Unreadable {
+        code: error.code(),
+        message: error.to_string(),
+        hint: error.hint().unwrap_or_else(|| "see `psbt-tools inspect FILE`".to_owned()),
+        // A failure is never a success, whatever the library says.
+        exit: error.exit_code().clamp(1, 4),
+    }
+}
+
+/// Descriptor 0, the socket to the console.
+#[derive(Debug)]
+struct Socket;
+
+impl Read for Socket {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(rustix::stdio::stdin(), into)?)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(rustix::stdio::stdin(), from)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! What console and reader say to one another: frames of canonical documents, every length capped before allocation.
+
+use bitcoin::Network;
+use cold_wire::{Bundle, InputSignature, MAX_FRAME_LEN};
+use policies::check::{Finding, Outcome};
+use policies::codec::{Canonical, CodecError, Decoder, Encoder};
+
+/// Most wallets that a document is held against.
+const MAX_WALLETS: usize = 10_000;
+
+/// Most findings of one document.
+const MAX_FINDINGS: usize = 300_000;
+
+/// Longest message or hint, in bytes.
+const MAX_TEXT_LEN: usize = 64 << 10;
+
+/// Console to reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Read this document.
+    Open(Open),
+    /// Put these signatures and this receipt into it.
+    Attach {
+        /// As the vault gave them.
+        signatures: Vec<InputSignature>,
+        /// Canonical bytes of a `policies::permit::Receipt`.
+        receipt: Vec<u8>,
+    },
+}
+
+/// A document and what it is held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// The file's bytes.
+    pub document: Vec<u8>,
+    /// Wallets that may own its inputs.
+    pub wallets: Vec<Descriptors>,
+    /// Unix time, for what locktimes mean now.
+    pub now: u64,
+}
+
+/// A wallet as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descriptors {
+    /// Its network.
+    pub network: Network,
+    /// External descriptor with checksum.
+    pub external: String,
+    /// Internal descriptor with checksum.
+    pub internal: String,
+}
+
+/// Reader to console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The sandbox is closed; nothing was read yet.
+    Ready,
+    /// The document was read.
+    Read(Box<Reading>),
+    /// It was not, or could not be written.
+    Unreadable {
+        /// A check's number or a word.
+        code: String,
+        /// What was found.
+        message: String,
+        /// What to do next.
+        hint: String,
+        /// 1, 2, 3 or 4.
+        exit: u8,
+    },
+    /// The document with signatures, encoded as it came.
+    Written(Vec<u8>),
+}
+
+/// What the reader understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// SHA-256 of the document's bytes.
+    pub sha256: [u8; 32],
+    /// Version of the PSBT: 0 (BIP174) or 2 (BIP370).
+    pub psbt_version: u32,
+    /// The spend with its evidence, request and permits; `None` when a check left none.
+    pub bundle: Option<Bundle>,
+    /// Every check.
+    pub findings: Vec<Finding>,
+}
+
+impl Canonical for Order {
+    const TAG: &'static str = "airlock/reader-order/1";
+
+    fn encode_fields(&self, to: &mut Encoder) {
+        match self {
+            Order::Open(open) => {
+                to.u8(0);
+                to.string(&open.document);
+                to.list(&open.wallets, |to, wallet| {
+                    to.network(wallet.network);
+                    to.string(wallet.external.as_bytes());
+                    to.string(wallet.internal.as_bytes());
+                });
+                to.u64(open.now);
+            }
+            Order::Attach { signatures, receipt } => {
+                to.u8(1);
+                to.list(signatures, |to, signature| {
+                    to.u32(signature.input);
+                    to.string(&signature.public_key);
+                    to.string(&signature.signature);
+                });
+                to.string(receipt);
+            }
+        }
+    }
+
+    fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        match from.u8("order")? {
+            0 => Ok(Order::Open(Open {
+                document: from.string("document", MAX_FRAME_LEN)?.to_vec(),
+                wallets: from.list("wallets", MAX_WALLETS, |from| {
+                    Ok(Descriptors {
+                        network: from.network("network")?,
+                        external: from.text("external", 1_024)?,
+                        internal: from.text("internal", 1_024)?,
+                    })
+                })?,
+                now: from.u64("now")?,
+            })),
+            1 => Ok(Order::Attach {
+                signatures: from.list("signatures", policies::spend::MAX_ITEMS, |from| {
+                    Ok(InputSignature {
+                        input: from.u32("input")?,
+                        public_key: from.string("public key", 33)?.to_vec(),
+                        signature: from.string("signature", 80)?.to_vec(),
+                    })
+                })?,
+                receipt: from.string("receipt", 16 << 10)?.to_vec(),
+            }),
+            other => Err(CodecError::invalid("order", format!("{other} is not known"))),
+        }
+    }
+}
+
+impl Canonical for Answer {
+    const TAG: &'static str = "airlock/reader-answer/1";
+
+    fn encode_fields(&self, to: &mut Encoder) {
+        match self {
+            Answer::Ready => to.u8(0),
+            Answer::Read(reading) => {
+                to.u8(1);
+                to.fixed(&reading.sha256);
+                to.u32(reading.psbt_version);
+                to.option(reading.bundle.as_ref(), |to, bundle| bundle.encode(to));
+                to.list(&reading.findings, encode_finding);
+            }
+            Answer::Unreadable { code, message, hint, exit } => {
+                to.u8(2);
+                for text in [code, message, hint] {
+                    to.string(text.as_bytes());
+                }
+                to.u8(*exit);
+            }
+            Answer::Written(bytes) => {
+                to.u8(3);
+                to.string(bytes);
+            }
+        }
+    }
+
+    fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        match from.u8("answer")? {
+            0 => Ok(Answer::Ready),
+            1 => Ok(Answer::Read(Box::new(Reading {
+                sha256: from.fixed("sha256")?,
+                psbt_version: from.u32("psbt version")?,
+                bundle: from.option("bundle", Bundle::decode)?,
+                findings: from.list("findings", MAX_FINDINGS, decode_finding)?,
+            }))),
+            2 => Ok(Answer::Unreadable {
+                code: text(from, "code")?,
+                message: text(from, "message")?,
+                hint: text(from, "hint")?,
+                exit: match from.u8("exit")? {
+                    exit @ 1..=4 => exit,
+                    other => return Err(CodecError::invalid("exit", format!("{other}, not 1 to 4"))),
+                },
+            }),
+            3 => Ok(Answer::Written(from.string("file", MAX_FRAME_LEN)?.to_vec())),
+            other => Err(CodecError::invalid("answer", format!("{other} is not known"))),
+        }
+    }
+}
+
+fn encode_finding(to: &mut Encoder, finding: &Finding) {
+    to.string(finding.code.to_string().as_bytes());
+    to.string(finding.outcome.as_str().as_bytes());
+    to.string(finding.message.as_bytes());
+    to.option(finding.hint.as_ref(), |to, hint| to.string(hint.as_bytes()));
+}
+
+fn decode_finding(from: &mut Decoder<'_>) -> Result<Finding, CodecError> {
+    let code = text(from, "code")?.parse().map_err(|error| CodecError::invalid("code", error))?;
+    let word = text(from, "outcome")?;
+    let outcome = Outcome::from_word(&word)
+        .ok_or_else(|| CodecError::invalid("outcome", format!("`{word}` is not known")))?;
+    let message = text(from, "message")?;
+    Ok(Finding { code, outcome, message, hint: from.option("hint", |from| text(from, "hint"))? })
+}
+
+/// Text that may quote foreign bytes: UTF-8, escaped where it is shown.
+fn text(from: &mut Decoder<'_>, what: &'static str) -> Result<String, CodecError> {
+    let bytes = from.string(what, MAX_TEXT_LEN)?;
+    String::from_utf8(bytes.to_vec()).map_err(|error| CodecError::invalid(what, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policies::check::Check;
+
+    #[test]
+    fn every_message_survives_its_bytes() {
+        for order in [
+            Order::Open(Open {
+                document: b"psbt\xff".to_vec(),
+                wallets: vec![Descriptors {
+                    network: Network::Regtest,
+                    external: "wpkh(a)".to_owned(),
+                    internal: "wpkh(b)".to_owned(),
+                }],
+                now: 7,
+            }),
+            Order::Attach {
+                signatures: vec![InputSignature {
+                    input: 1,
+                    public_key: vec![2; 33],
+                    signature: vec![3; 71],
+                }],
+                receipt: vec![4],
+            },
+        ] {
+            assert_eq!(Order::from_bytes(&order.to_bytes()), Ok(order));
+        }
+        let findings =
+            vec![Finding::ask(Check::FEE, "high").hint("lower"), Finding::pass(Check::CHANGE, "ours")];
+        for answer in [
+            Answer::Ready,
+            Answer::Read(Box::new(Reading { sha256: [1; 32], psbt_version: 0, bundle: None, findings })),
+            Answer::Unreadable { code: "C21".into(), message: "m".into(), hint: "h".into(), exit: 3 },
+            Answer::Written(vec![9]),
+        ] {
+            assert_eq!(Answer::from_bytes(&answer.to_bytes()), Ok(answer));
+        }
+    }
+
+    #[test]
+    fn a_reader_cannot_answer_with_exit_code_zero() {
+        let honest = Answer::Unreadable { code: "x".into(), message: "m".into(), hint: "h".into(), exit: 3 };
+        let mut bytes = honest.to_bytes();
+        *bytes.last_mut().unwrap() = 0;
+        assert!(Answer::from_bytes(&bytes).is_err());
+    }
+}

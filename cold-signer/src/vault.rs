@@ -1,0 +1,303 @@
+//! The vault as the console sees it: a child on a socketpair that answers typed questions.
+
+use crate::{Error, Result};
+use cold_wire::{
+    Bundle, FrameError, KeyInfo, NewKey, PROTOCOL, Reply, ReplyBody, Request, RequestBody, Review, Signed,
+    VaultStatus, read_frame, write_frame,
+};
+use policies::check::Check;
+use policies::codec::Canonical;
+use policies::id::{AuthorityId, SpendId, VaultId};
+use policies::identity::PublicKey;
+use policies::permit::Receipt;
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::fs::File;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// After so many seconds without an answer the vault signs nothing any more.
+const SIGN_WITHIN: u64 = 600;
+
+/// How long the vault may take to end once its socket is closed.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Where the passphrase comes from. The console opens and passes it; it never reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passphrase {
+    /// The vault asks at its own terminal.
+    Terminal,
+    /// First line of this file.
+    File(PathBuf),
+    /// First line of this descriptor, which the console inherited.
+    Descriptor(RawFd),
+}
+
+/// How to start a vault.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The program `cold-vault`.
+    pub program: PathBuf,
+    /// The store.
+    pub store: PathBuf,
+    /// Its passphrase.
+    pub passphrase: Passphrase,
+    /// Create the store when it is missing.
+    pub create: bool,
+    /// Argon2id at its floor, for a store that is created.
+    pub kdf_floor: bool,
+    /// Run on a machine with a live network.
+    pub allow_network: bool,
+    /// Make keys without showing their words (test networks).
+    pub words_unseen: bool,
+}
+
+/// A running vault; its socket is closed when this is dropped, and it ends.
+#[derive(Debug)]
+pub struct Vault {
+    child: Child,
+    socket: UnixStream,
+    last: u64,
+}
+
+/// What `List` gives.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// The store's vault.
+    pub vault: VaultId,
+    /// Its audit key.
+    pub audit_key: PublicKey,
+    /// Its keys.
+    pub keys: Vec<KeyInfo>,
+}
+
+impl Keys {
+    /// The key of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownWallet`].
+    pub fn named(&self, wallet: &str) -> Result<&KeyInfo> {
+        self.keys
+            .iter()
+            .find(|key| key.wallet == wallet)
+            .ok_or_else(|| Error::UnknownWallet(wallet.to_owned()))
+    }
+}
+
+impl Vault {
+    /// Starts it and says hello.
+    ///
+    /// # Errors
+    /// [`Error::Start`], [`Error::Input`] for the passphrase's file, and what the vault says: a live network, no store.
+    pub fn spawn(launch: &Launch) -> Result<Self> {
+        let fault = |source| Error::Start { program: launch.program.clone(), source };
+        let mut command = Command::new(&launch.program);
+        command.arg("one-shot").arg("--store").arg(&launch.store);
+        for (flag, given) in [
+            ("--create", launch.create),
+            ("--kdf-floor", launch.kdf_floor),
+            ("--allow-network", launch.allow_network),
+            ("--words-unseen", launch.words_unseen),
+        ] {
+            if given {
+                command.arg(flag);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        // Before a descriptor of our own could take a number that is only claimed to be open.
+        let mut passed: Vec<OwnedFd> = Vec::new();
+        match &launch.passphrase {
+            Passphrase::Terminal => {}
+            Passphrase::File(path) => {
+                let file = open_passphrase(path)?;
+                command.arg("--passphrase-fd").arg(file.as_raw_fd().to_string());
+                passed.push(file);
+            }
+            Passphrase::Descriptor(number) => {
+                inherited(*number)?;
+                if *number == 0 {
+                    command.stdin(Stdio::inherit());
+                }
+                command.arg("--passphrase-fd").arg(number.to_string());
+            }
+        }
+        let (socket, other) = UnixStream::pair().map_err(fault)?;
+        command.arg("--socket-fd").arg(other.as_raw_fd().to_string());
+        passed.push(OwnedFd::from(other));
+        let child = spawn_passing(&mut command, &passed).map_err(fault)?;
+        drop(passed);
+        let mut vault = Self { child, socket, last: 0 };
+        match vault.call(RequestBody::Hello { protocol: PROTOCOL }, 0)? {
+            ReplyBody::Hello { protocol: PROTOCOL, .. } => Ok(vault),
+            ReplyBody::Hello { protocol, .. } => Err(Error::VaultNonsense(format!(
+                "it speaks version {protocol} of the protocol, not {PROTOCOL}"
+            ))),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn new_key(&mut self, key: NewKey) -> Result<KeyInfo> {
+        match self.call(RequestBody::NewKey(key), 0)? {
+            ReplyBody::Key(key) => Ok(key),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The vault's keys; unlocks it.
+    ///
+    /// # Errors
+    /// What the vault says, e.g. of the passphrase.
+    pub fn keys(&mut self) -> Result<Keys> {
+        match self.call(RequestBody::List, 0)? {
+            ReplyBody::Keys { vault, audit_key, keys } => Ok(Keys { vault, audit_key, keys }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What holds the vault, and what protects it.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn status(&mut self) -> Result<VaultStatus> {
+        match self.call(RequestBody::Status, 0)? {
+            ReplyBody::Status(status) => Ok(status),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Pins an authority for keys to come: bytes of a `policies::authority::SignedAuthority`.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn pin(&mut self, authority: Vec<u8>) -> Result<(AuthorityId, String)> {
+        match self.call(RequestBody::PinAuthority(authority), 0)? {
+            ReplyBody::Pinned { authority, company } => Ok((authority, company)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What signing would come to.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn review(&mut self, bundle: Bundle) -> Result<Review> {
+        match self.call(RequestBody::Review(bundle), 0)? {
+            ReplyBody::Review(review) => Ok(*review),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Signs the spend that was consented to.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn sign(&mut self, bundle: Bundle, consent: SpendId, accepted: Vec<Check>) -> Result<Signed> {
+        let deadline = now().saturating_add(SIGN_WITHIN);
+        match self.call(RequestBody::Sign { bundle, consent, accepted }, deadline)? {
+            ReplyBody::Signed(signed) => Ok(signed),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Every receipt so far.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn receipts(&mut self) -> Result<Vec<Receipt>> {
+        match self.call(RequestBody::Receipts, 0)? {
+            ReplyBody::Receipts(receipts) => Ok(receipts),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn call(&mut self, body: RequestBody, deadline: u64) -> Result<ReplyBody> {
+        self.last = self.last.saturating_add(1);
+        let request = Request { id: self.last, deadline, body };
+        if let Err(FrameError::TooLong(found)) = write_frame(&mut self.socket, &request.to_bytes()) {
+            return Err(Error::Usage(format!(
+                "the spend needs a message of {found} bytes: split the payment"
+            )));
+        }
+        // A failed write is no end yet: a vault that cannot start says why, and reads nothing.
+        let frame = match read_frame(&mut self.socket) {
+            Ok(frame) => frame,
+            Err(FrameError::TooLong(found)) => {
+                return Err(Error::VaultNonsense(format!("a frame of {found} bytes")));
+            }
+            Err(FrameError::Closed | FrameError::Io(_)) => return Err(Error::VaultEnded),
+        };
+        let reply = Reply::from_bytes(&frame).map_err(|error| Error::VaultNonsense(error.to_string()))?;
+        if reply.id != self.last {
+            return Err(Error::VaultNonsense(format!("a reply to {}, not to {}", reply.id, self.last)));
+        }
+        match reply.body {
+            ReplyBody::Fault(fault) => Err(fault.into()),
+            body => Ok(body),
+        }
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        // The end of the conversation is its order to leave; one that does not is of no use to anybody.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let until = Instant::now() + FAREWELL;
+        while Instant::now() < until {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Unix time in seconds.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Starts a child that inherits these descriptors. They are close-on-exec again before anything else is started.
+fn spawn_passing(command: &mut Command, passed: &[OwnedFd]) -> io::Result<Child> {
+    let mark = |flags: FdFlags| passed.iter().try_for_each(|fd| fcntl_setfd(fd.as_fd(), flags));
+    mark(FdFlags::empty())?;
+    let child = command.spawn();
+    mark(FdFlags::CLOEXEC)?;
+    child
+}
+
+fn open_passphrase(path: &Path) -> Result<OwnedFd> {
+    let name = || psbt_tools::display::escape(&path.to_string_lossy());
+    File::open(path).map(OwnedFd::from).map_err(|source| Error::Input { name: name(), source })
+}
+
+fn inherited(number: RawFd) -> Result<()> {
+    std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).map(|_| ()).map_err(|_| Error::Input {
+        name: format!("descriptor {number}"),
+        source: io::Error::from_raw_os_error(rustix::io::Errno::BADF.raw_os_error()),
+    })
+}
+
+fn unexpected(body: &ReplyBody) -> Error {
+    let found = match body {
+        ReplyBody::Hello { .. } => "hello",
+        ReplyBody::Key(_) => "a key",
+        ReplyBody::Keys { .. } => "keys",
+        ReplyBody::Status(_) => "its status",
+        ReplyBody::Pinned { .. } => "an authority",
+        ReplyBody::Review(_) => "a review",
+        ReplyBody::Signed(_) => "signatures",
+        ReplyBody::Receipts(_) => "receipts",
+        ReplyBody::Fault(_) => "a fault",
+    };
+    Error::VaultNonsense(format!("{found}, which was not asked for"))
+}

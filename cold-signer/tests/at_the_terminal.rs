@@ -1,0 +1,114 @@
+//! An operator at a terminal: pages, questions, the code, and Ctrl-C at every prompt.
+
+mod common;
+
+use bitcoin::{Amount, ScriptBuf};
+use common::laptop::Laptop;
+use policies::spend::SpendOutput;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+
+/// What the operator does at a prompt.
+enum Act {
+    Type(String),
+    Interrupt,
+}
+
+/// Plays `sign` at a terminal of 16 lines; gives how it ended and all that was on the screen.
+fn play(laptop: &Laptop, out: &str, mut act: impl FnMut(usize, &str) -> Act) -> (ExitStatus, String) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, vec![]).unwrap().into_string().unwrap();
+    let slave = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    tcsetwinsize(&slave, Winsize { ws_row: 16, ws_col: 72, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let mut child = Command::new("setsid")
+        .args(["--ctty", "--wait"])
+        .arg(laptop.path("cold-signer"))
+        .args(["sign", "a.psbt", "-o", out, "--store", "vault.store"])
+        .args(["--passphrase-file", "passphrase", "--allow-network"])
+        .current_dir(laptop.folder.path())
+        .stdin(Stdio::from(slave.try_clone().unwrap()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut terminal = File::from(master);
+    let (mut screen, mut seen, mut prompts) = (String::new(), 0, 0);
+    loop {
+        let mut bytes = [0; 4_096];
+        // The slave stays open here, so reading would never end: ask first whether anything is left to wait for.
+        let mut ready = [rustix::event::PollFd::new(&terminal, rustix::event::PollFlags::IN)];
+        let wait = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        if rustix::event::poll(&mut ready, Some(&wait)).unwrap() == 0 {
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            continue;
+        }
+        let count = terminal.read(&mut bytes).unwrap();
+        screen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        if screen[seen..].ends_with("stop: ") || screen[seen..].ends_with("want: ") {
+            match act(prompts, &screen[seen..]) {
+                Act::Type(text) => terminal.write_all(format!("{text}\n").as_bytes()).unwrap(),
+                Act::Interrupt => terminal.write_all(b"\x03").unwrap(),
+            }
+            (seen, prompts) = (screen.len(), prompts + 1);
+        }
+    }
+    let status = child.wait().unwrap();
+    let modes = tcgetattr(&slave).unwrap().local_modes;
+    assert!(
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG),
+        "the terminal is as it was"
+    );
+    (status, screen)
+}
+
+/// What an attentive operator types.
+fn honest(screen: &str) -> Act {
+    Act::Type(match screen.rsplit_once("Type ") {
+        Some((_, rest)) => rest.split(' ').next().unwrap().to_owned(),
+        None => String::new(),
+    })
+}
+
+#[test]
+fn the_operator_sees_everything_accepts_and_signs_and_can_stop_at_every_prompt() {
+    let laptop = Laptop::new();
+    laptop.done(&["new-key", "--wallet", "main", "--network", "regtest"]);
+    let data = ScriptBuf::from_bytes([&[0x6a, 5][..], b"hello"].concat());
+    let data = SpendOutput { value: Amount::ZERO, script: data, own: None };
+    let spend = laptop.write("a.psbt", &laptop.wallet("main"), Some(data));
+
+    let mut prompts = 0;
+    let (status, screen) = play(&laptop, "refused.psbt", |at, screen| {
+        prompts = at + 1;
+        if screen.contains("to sign") { Act::Type("yes".to_owned()) } else { honest(screen) }
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert!(prompts > 3, "{screen}");
+    for stop in 0..prompts {
+        let (status, screen) =
+            play(
+                &laptop,
+                "interrupted.psbt",
+                |at, screen| {
+                    if at == stop { Act::Interrupt } else { honest(screen) }
+                },
+            );
+        assert_ne!(status.code(), Some(0), "interrupted at prompt {stop}: {screen}");
+    }
+    assert!(!laptop.path("refused.psbt").exists() && !laptop.path("interrupted.psbt").exists());
+    assert_eq!(laptop.done(&["receipts", "-o", "none.json"])["count"], 0, "nothing was signed so far");
+
+    let (status, screen) = play(&laptop, "typed.psbt", |_, screen| honest(screen));
+    assert_eq!(status.code(), Some(0), "{screen}");
+    assert!(screen.contains("C19 asks") && screen.contains("standalone: only you"), "{screen}");
+    assert!(screen.contains(&spend.id().to_string()), "{screen}");
+    assert_eq!(laptop.transaction("typed.psbt").compute_txid(), spend.unsigned_txid());
+    assert_eq!(laptop.done(&["receipts", "-o", "one.json"])["count"], 1);
+}

@@ -1,0 +1,233 @@
+//! What the store says once it is unlocked: keys, pinned authority, everything that was ever signed.
+
+use std::collections::BTreeMap;
+
+use bitcoin::{Network, OutPoint, Txid};
+use policies::authority::{Authority, SignedAuthority};
+use policies::clear;
+use policies::codec::Canonical;
+use policies::examine::Marks;
+use policies::history::{Charge, History};
+use policies::id::{AuthorityId, SpendId, VaultId, WalletId};
+use policies::permit::PermitStatement;
+use policies::wallet::Wallet;
+
+use crate::Error;
+use crate::intent::Intent;
+use crate::key_record::{KeyTerms, open_content};
+use crate::record::Kind;
+use crate::seal::DataKey;
+use crate::secret::Secret;
+use crate::store::{Head, Store};
+
+/// A key of the store; its seed stays sealed in the file.
+pub struct Key {
+    /// Sequence number of its record.
+    pub sequence: u64,
+    /// Everything but its secret.
+    pub terms: KeyTerms,
+    /// Its wallet.
+    pub wallet: Wallet,
+    /// Fingerprint of its master key (BIP32).
+    pub fingerprint: [u8; 4],
+}
+
+/// A spend that was journalled, and so counts as signed.
+pub struct Journalled {
+    /// The intent's record.
+    pub head: Head,
+    /// The spend.
+    pub spend: SpendId,
+    /// Its wallet.
+    pub wallet: WalletId,
+    /// Its network.
+    pub network: Network,
+    /// Txid of the unsigned transaction.
+    pub unsigned_txid: Txid,
+    /// The permit under which it was signed.
+    pub permit: Option<PermitStatement>,
+    charge: Charge,
+}
+
+/// The fold of all records.
+#[derive(Default)]
+pub struct Journal {
+    keys: Vec<Key>,
+    authorities: BTreeMap<AuthorityId, Authority>,
+    pinned: Option<AuthorityId>,
+    intents: Vec<Journalled>,
+    by_spend: BTreeMap<SpendId, usize>,
+    by_outpoint: BTreeMap<OutPoint, SpendId>,
+    marks: BTreeMap<WalletId, Marks>,
+}
+
+impl Journal {
+    /// Reads every record of an unlocked store.
+    ///
+    /// # Errors
+    /// [`Error::Unsealable`], [`Error::Record`] for content that this version did not write, [`Error::Broken`].
+    pub fn replay(store: &Store, data_key: &DataKey) -> Result<Self, Error> {
+        let mut journal = Self::default();
+        for entry in store.entries() {
+            let sequence = entry.header.sequence;
+            let unsealed = || store.unseal(data_key, &store.record(sequence)?);
+            match entry.header.kind {
+                Kind::Key => journal.add_key(sequence, &unsealed()?)?,
+                Kind::Authority => journal.pin(unsealed()?.expose())?,
+                Kind::Intent => {
+                    let intent = Intent::from_bytes(unsealed()?.expose()).map_err(Error::Record)?;
+                    journal.add_intent(Head { sequence, hash: entry.hash }, &intent);
+                }
+                Kind::Genesis | Kind::Keyslot | Kind::KeyslotRetire | Kind::Tear => {}
+                Kind::Wallet
+                | Kind::PolicyPin
+                | Kind::Revocations
+                | Kind::Permit
+                | Kind::Done
+                | Kind::Clock
+                | Kind::Checkpoint
+                | Kind::Restore
+                | Kind::Seal => return Err(Error::NotThisVersion(entry.header.kind.name())),
+                Kind::Unknown(_) => {}
+            }
+        }
+        Ok(journal)
+    }
+
+    /// Takes up a KEY record.
+    ///
+    /// # Errors
+    /// [`Error::Record`], [`Error::Derivation`].
+    pub fn add_key(&mut self, sequence: u64, content: &Secret) -> Result<(), Error> {
+        let (seed, terms) = open_content(content)?;
+        let account = terms.account(&seed)?;
+        let wallet = terms.wallet(&account)?;
+        self.keys.push(Key { sequence, terms, wallet, fingerprint: account.fingerprint().to_bytes() });
+        Ok(())
+    }
+
+    /// Takes up an AUTHORITY record: verified when it was pinned, and authenticated by the store since.
+    ///
+    /// # Errors
+    /// [`Error::Record`].
+    pub fn pin(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let signed = SignedAuthority::from_bytes(bytes).map_err(Error::Record)?;
+        let id = signed.authority.id();
+        self.authorities.insert(id, signed.authority);
+        self.pinned = Some(id);
+        Ok(())
+    }
+
+    /// Takes up an INTENT record.
+    pub fn add_intent(&mut self, head: Head, intent: &Intent) {
+        let spend = &intent.spend;
+        let id = spend.id();
+        for input in spend.inputs() {
+            self.by_outpoint.entry(input.outpoint).or_insert(id);
+        }
+        let marks = self.marks.entry(spend.wallet()).or_default();
+        *marks = marks.after(spend);
+        self.by_spend.insert(id, self.intents.len());
+        self.intents.push(Journalled {
+            head,
+            spend: id,
+            wallet: spend.wallet(),
+            network: spend.network(),
+            unsigned_txid: spend.unsigned_txid(),
+            permit: intent.permit.clone(),
+            charge: intent.charge.clone(),
+        });
+    }
+
+    /// Every key, oldest first.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The key of a wallet.
+    #[must_use]
+    pub fn key_of(&self, wallet: WalletId) -> Option<&Key> {
+        self.keys.iter().find(|key| key.wallet.id() == wallet)
+    }
+
+    /// An authority that is or was pinned.
+    #[must_use]
+    pub fn authority(&self, id: &AuthorityId) -> Option<&Authority> {
+        self.authorities.get(id)
+    }
+
+    /// The authority that new keys obey.
+    #[must_use]
+    pub fn pinned(&self) -> Option<(AuthorityId, &Authority)> {
+        self.pinned.and_then(|id| self.authorities.get(&id).map(|authority| (id, authority)))
+    }
+
+    /// Everything that was signed, oldest first.
+    #[must_use]
+    pub fn intents(&self) -> &[Journalled] {
+        &self.intents
+    }
+
+    /// A spend that was signed.
+    #[must_use]
+    pub fn signed(&self, spend: &SpendId) -> Option<&Journalled> {
+        self.by_spend.get(spend).and_then(|at| self.intents.get(*at))
+    }
+
+    /// What clearing a spend of this key needs to know.
+    #[must_use]
+    pub fn view<'a>(&'a self, store: &'a Store, key: &'a Key) -> View<'a> {
+        let same_say = |journalled: &&Journalled| match key.terms.authority {
+            None => journalled.wallet == key.wallet.id(),
+            Some(_) => self
+                .key_of(journalled.wallet)
+                .is_some_and(|other| other.terms.authority == key.terms.authority),
+        };
+        let charges = self.intents.iter().filter(same_say).map(|intent| intent.charge.clone()).collect();
+        View { journal: self, store, key, history: History::new(charges) }
+    }
+}
+
+/// The journal as one key sees it: charges under the same authority, marks of its own wallet.
+pub struct View<'a> {
+    journal: &'a Journal,
+    store: &'a Store,
+    key: &'a Key,
+    history: History,
+}
+
+impl clear::Journal for View<'_> {
+    fn signed(&self, outpoint: &OutPoint) -> Option<SpendId> {
+        self.journal.by_outpoint.get(outpoint).copied()
+    }
+
+    fn history(&self) -> &History {
+        &self.history
+    }
+
+    fn marks(&self) -> Marks {
+        self.journal.marks.get(&self.key.wallet.id()).copied().unwrap_or_default()
+    }
+
+    fn record_hash(&self, sequence: u64) -> Option<[u8; 32]> {
+        self.store.entry(sequence).ok().map(|entry| entry.hash)
+    }
+
+    fn permit(&self, sequence: u64) -> Option<PermitStatement> {
+        let vault = VaultId::from_bytes(self.store.vault_id());
+        self.journal
+            .intents
+            .iter()
+            .filter(|intent| {
+                self.journal
+                    .key_of(intent.wallet)
+                    .is_some_and(|key| key.terms.authority == self.key.terms.authority)
+            })
+            .filter_map(|intent| intent.permit.as_ref())
+            .find(|permit| {
+                permit.vaults.iter().any(|place| place.vault == vault && place.sequence == sequence)
+            })
+            .cloned()
+    }
+}

@@ -1,0 +1,121 @@
+//! `Review`: what signing would come to, as the vault derives it.
+
+use cold_wire::{Bundle, Fault, ReplyBody, Review, ReviewChange, Voucher};
+use policies::check::{Check, Finding};
+use policies::clear::{Appraisal, appraise, repeat};
+use policies::id::VaultId;
+use policies::policy::{Limit, Policy, Requester};
+use policies::request::Recipient;
+
+use super::{SayOf, Vault, dossier, key_for};
+use crate::clock;
+use crate::journal::Key;
+
+pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault> {
+    let open = vault.open()?;
+    let now = clock::checked(&vault.store)?;
+    let key = key_for(open, bundle)?;
+    let say = SayOf::of(open, key)?;
+    let dossier = dossier(VaultId::from_bytes(vault.store.vault_id()), key, bundle, now);
+    let spend = &bundle.spend;
+    let journalled = open.journal.signed(&spend.id());
+    let appraisal = match journalled {
+        None => appraise(&dossier, say.as_say(), &open.journal.view(&vault.store, key)),
+        Some(journalled) => Appraisal {
+            findings: match repeat(&dossier, journalled.spend, None) {
+                Ok(_) => vec![Finding::pass(
+                    Check::SIGNED_BEFORE,
+                    "this spend was signed before: the same signatures come out again",
+                )],
+                Err(refusals) => refusals,
+            },
+            requester: None,
+            permit: None,
+            charge: None,
+        },
+    };
+    let requester = appraisal.requester.clone().unwrap_or(Requester::Operator);
+    Ok(ReplyBody::Review(Box::new(Review {
+        spend: spend.id(),
+        unsigned_txid: spend.unsigned_txid(),
+        wallet: key.terms.wallet.clone(),
+        network: key.terms.network,
+        inputs: u32::try_from(spend.inputs().len()).unwrap_or(u32::MAX),
+        input_sum: spend.input_sum(),
+        recipients: spend
+            .external_outputs()
+            .map(|output| Recipient { script: output.script.clone(), amount: output.value })
+            .collect(),
+        change: change(key, bundle),
+        fee: spend.fee(),
+        vsize: spend.signed_vsize(&key.wallet),
+        voucher: voucher(&appraisal, say.policy(), bundle, &vault.store.vault_id()),
+        findings: appraisal.findings,
+        authority: match &say {
+            SayOf::Operator(_) => None,
+            SayOf::Permits(authority) => Some(authority.company.clone()),
+        },
+        limits: say.policy().limits_for(&requester, &key.terms.wallet).map(limit_text).collect(),
+        signed_before: journalled.is_some(),
+    })))
+}
+
+/// Own outputs that the wallet really derives; a false claim is in the findings and not shown as ours.
+fn change(key: &Key, bundle: &Bundle) -> Vec<ReviewChange> {
+    let own = |output: &policies::spend::SpendOutput| {
+        let keypath = output.own.filter(|keypath| key.wallet.owns(&output.script, *keypath))?;
+        let recipient = Recipient { script: output.script.clone(), amount: output.value };
+        Some(ReviewChange { recipient, keypath })
+    };
+    bundle.spend.outputs().iter().filter_map(own).collect()
+}
+
+fn voucher(appraisal: &Appraisal, policy: &Policy, bundle: &Bundle, vault: &[u8; 32]) -> Option<Voucher> {
+    let permit = &appraisal.permit.as_ref()?.statement;
+    let Some(requester @ Requester::Key(key)) = &appraisal.requester else { return None };
+    let request = &bundle.request.as_ref()?.request;
+    let groups = policy.terms().people.keys();
+    Some(Voucher {
+        company: policy.terms().company.clone(),
+        requester: key.fingerprint(),
+        groups: groups
+            .filter(|group| policy.is_member(requester, std::slice::from_ref(*group)))
+            .cloned()
+            .collect(),
+        payment: request.payment,
+        purpose: request.purpose.clone(),
+        permit: permit.id(),
+        sequence: permit
+            .vaults
+            .iter()
+            .find(|place| place.vault.as_bytes() == vault)
+            .map_or(0, |place| place.sequence),
+        expires: permit.expires,
+        policy_version: permit.policy_version,
+    })
+}
+
+/// A limit in words.
+fn limit_text(limit: &Limit) -> String {
+    let mut parts = Vec::new();
+    if let Some(most) = limit.per_payment {
+        parts.push(format!("at most {} sat a payment", most.to_sat()));
+    }
+    if let Some(window) = limit.per_window {
+        if let Some(most) = window.amount {
+            parts.push(format!("at most {} sat in {} s", most.to_sat(), window.seconds));
+        }
+        if let Some(most) = window.count {
+            parts.push(format!("at most {most} payments in {} s", window.seconds));
+        }
+    }
+    if let Some(fee) = limit.fee {
+        parts.push(format!(
+            "a fee of at most {} sat, {}% and {} sat/vB",
+            fee.amount.to_sat(),
+            fee.percent,
+            fee.sat_per_vb
+        ));
+    }
+    format!("{}: {}", limit.name, parts.join("; "))
+}

@@ -1,0 +1,79 @@
+//! `Sign`: judge → intent → fdatasync → sign → verify → reply.
+
+use cold_wire::{Bundle, Fault, FaultKind, ReplyBody, Signed};
+use policies::check::Check;
+use policies::clear::{Cleared, clear, repeat};
+use policies::codec::Canonical;
+use policies::id::{SpendId, VaultId};
+
+use super::{Open, SayOf, Vault, dossier, key_for};
+use crate::intent::Intent;
+use crate::key_record::open_content;
+use crate::record::Kind;
+use crate::store::{Content, Store};
+use crate::{clock, sign};
+
+pub(super) fn handle(
+    vault: &mut Vault,
+    bundle: &Bundle,
+    consent: SpendId,
+    accepted: &[Check],
+    deadline: u64,
+) -> Result<ReplyBody, Fault> {
+    let spend = bundle.spend.id();
+    if consent != spend {
+        return Err(Fault::new(
+            FaultKind::Refused,
+            "consent",
+            format!("the consent is for spend {consent}, the file holds spend {spend}"),
+            "review the file and consent to what it really holds",
+        ));
+    }
+    let vault_id = VaultId::from_bytes(vault.store.vault_id());
+    let (store, open) = vault.open_mut()?;
+    let now = clock::checked(store)?;
+    if deadline != 0 && now > deadline {
+        return Err(Fault::new(
+            FaultKind::Incomplete,
+            "deadline",
+            "the deadline of the request has passed: nothing was signed",
+            "ask again",
+        ));
+    }
+    let key = key_for(open, bundle)?;
+    let dossier = dossier(vault_id, key, bundle, now);
+    let cleared = match open.journal.signed(&spend) {
+        Some(journalled) => repeat(&dossier, journalled.spend, journalled.permit.clone()),
+        None => {
+            let say = SayOf::of(open, key)?;
+            clear(&dossier, say.as_say(), &open.journal.view(store, key), accepted)
+        }
+    }
+    .map_err(Fault::from_findings)?;
+    let sequence = key.sequence;
+    write_intent(store, open, &cleared, now)?;
+    signed(store, open, &cleared, sequence)
+}
+
+/// The intent is durable before anything is signed. A repeat has its intent already.
+fn write_intent(store: &mut Store, open: &mut Open, cleared: &Cleared, now: u64) -> Result<(), Fault> {
+    let Some(charge) = cleared.charge() else { return Ok(()) };
+    let intent =
+        Intent { spend: cleared.spend().clone(), charge: charge.clone(), permit: cleared.permit().cloned() };
+    let content = intent.to_bytes();
+    let record = Content { kind: Kind::Intent, clear: &[], sealed: Some(&content) };
+    let head = store.append(&open.data_key, now, &record)?;
+    open.journal.add_intent(head, &intent);
+    Ok(())
+}
+
+fn signed(store: &Store, open: &Open, cleared: &Cleared, key: u64) -> Result<ReplyBody, Fault> {
+    let journalled = open.journal.signed(&cleared.spend().id()).ok_or_else(|| {
+        Fault::new(FaultKind::Internal, "journal", "the intent is not in the journal", "start again")
+    })?;
+    let (seed, terms) = open_content(&store.unseal(&open.data_key, &store.record(key)?)?)?;
+    let account = terms.account(&seed)?;
+    let wallet = terms.wallet(&account)?;
+    let signatures = sign::sign(cleared, &wallet, &account)?;
+    Ok(ReplyBody::Signed(Signed { signatures, receipt: open.audit.receipt(journalled)? }))
+}

@@ -1,0 +1,227 @@
+//! What the console may ask of the vault.
+
+use bitcoin::consensus::{deserialize, serialize};
+use bitcoin::{Network, Transaction};
+use policies::check::Check;
+use policies::codec::{Canonical, CodecError, Decoder, Encoder};
+use policies::evidence::Evidence;
+use policies::id::SpendId;
+use policies::permit::Permit;
+use policies::policy::{MAX_NAME_LEN, Window};
+use policies::request::SignedRequest;
+use policies::spend::{MAX_ITEMS, Spend};
+use policies::wallet::ScriptKind;
+
+/// Most permits of one bundle.
+const MAX_PERMITS: usize = 64;
+
+/// Longest record of dice throws, in bytes.
+const MAX_DICE_LEN: usize = 4_096;
+
+/// A request with its id and deadline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Repeated by the reply.
+    pub id: u64,
+    /// Unix time in seconds after which the vault signs nothing; 0 for none.
+    pub deadline: u64,
+    /// What is asked.
+    pub body: RequestBody,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestBody {
+    /// First on every connection.
+    Hello {
+        /// [`crate::PROTOCOL`].
+        protocol: u32,
+    },
+    /// Make a key.
+    NewKey(NewKey),
+    /// List keys.
+    List,
+    /// What holds the vault, and what protects it.
+    Status,
+    /// Pin an authority, irrevocably: the bytes of a `policies::authority::SignedAuthority`.
+    PinAuthority(Vec<u8>),
+    /// What would signing come to?
+    Review(Bundle),
+    /// Sign.
+    Sign {
+        /// What to sign.
+        bundle: Bundle,
+        /// The whole id of the spend that was consented to.
+        consent: SpendId,
+        /// Checks whose question was answered with yes.
+        accepted: Vec<Check>,
+    },
+    /// Every receipt so far.
+    Receipts,
+}
+
+/// A key to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// Its name: the wallet's name in the policy.
+    pub wallet: String,
+    /// Its network, for ever.
+    pub network: Network,
+    /// Script of its addresses.
+    pub kind: ScriptKind,
+    /// 12 or 24 backup words (BIP39).
+    pub words: u8,
+    /// Account level of the path (BIP44).
+    pub account: u32,
+    /// Own limit of a key without an authority.
+    pub limit: Option<Window>,
+    /// Dice or coin throws as ASCII, mixed into the machine's entropy; empty for none.
+    pub dice: Vec<u8>,
+}
+
+/// A spend with everything that came with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// The spend as the reader understood it.
+    pub spend: Spend,
+    /// Previous transactions.
+    pub evidence: Evidence,
+    /// The request, when there is one.
+    pub request: Option<SignedRequest>,
+    /// Permits.
+    pub permits: Vec<Permit>,
+}
+
+impl Bundle {
+    /// Appends every part.
+    pub fn encode(&self, to: &mut Encoder) {
+        to.string(&self.spend.to_bytes());
+        let previous: Vec<&Transaction> = self.evidence.transactions().collect();
+        to.list(&previous, |to, transaction| to.string(&serialize(*transaction)));
+        to.option(self.request.as_ref(), |to, request| to.string(&request.to_bytes()));
+        to.list(&self.permits, |to, permit| to.string(&permit.to_bytes()));
+    }
+
+    /// Reads every part.
+    ///
+    /// # Errors
+    /// [`CodecError`].
+    pub fn decode(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        let spend = Spend::from_bytes(from.string("spend", crate::MAX_FRAME_LEN)?)?;
+        let previous = from.list("previous transactions", MAX_ITEMS, |from| {
+            deserialize::<Transaction>(from.string("previous transaction", crate::MAX_FRAME_LEN)?)
+                .map_err(|error| CodecError::invalid("previous transaction", error))
+        })?;
+        Ok(Self {
+            spend,
+            evidence: Evidence::new(previous),
+            request: from
+                .option("request", |from| SignedRequest::from_bytes(from.string("request", 16 << 20)?))?,
+            permits: from
+                .list("permits", MAX_PERMITS, |from| Permit::from_bytes(from.string("permit", 128 << 10)?))?,
+        })
+    }
+}
+
+impl Canonical for Request {
+    const TAG: &'static str = "airlock/vault-request/1";
+
+    fn encode_fields(&self, to: &mut Encoder) {
+        to.u64(self.id);
+        to.u64(self.deadline);
+        match &self.body {
+            RequestBody::Hello { protocol } => {
+                to.u8(0);
+                to.u32(*protocol);
+            }
+            RequestBody::NewKey(key) => {
+                to.u8(1);
+                encode_new_key(to, key);
+            }
+            RequestBody::List => to.u8(2),
+            RequestBody::Status => to.u8(3),
+            RequestBody::PinAuthority(authority) => {
+                to.u8(4);
+                to.string(authority);
+            }
+            RequestBody::Review(bundle) => {
+                to.u8(5);
+                bundle.encode(to);
+            }
+            RequestBody::Sign { bundle, consent, accepted } => {
+                to.u8(6);
+                bundle.encode(to);
+                to.fixed(consent.as_bytes());
+                to.list(accepted, |to, check| to.u8(check.number()));
+            }
+            RequestBody::Receipts => to.u8(7),
+        }
+    }
+
+    fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        let (id, deadline) = (from.u64("id")?, from.u64("deadline")?);
+        let body = match from.u8("request kind")? {
+            0 => RequestBody::Hello { protocol: from.u32("protocol")? },
+            1 => RequestBody::NewKey(decode_new_key(from)?),
+            2 => RequestBody::List,
+            3 => RequestBody::Status,
+            4 => RequestBody::PinAuthority(from.string("authority", 8 << 20)?.to_vec()),
+            5 => RequestBody::Review(Bundle::decode(from)?),
+            6 => RequestBody::Sign {
+                bundle: Bundle::decode(from)?,
+                consent: SpendId::from_bytes(from.fixed("consent")?),
+                accepted: from.list("accepted", 64, |from| {
+                    let number = from.u8("check")?;
+                    Check::from_number(number).ok_or_else(|| {
+                        CodecError::invalid("check", format!("no check has the number {number}"))
+                    })
+                })?,
+            },
+            7 => RequestBody::Receipts,
+            other => return Err(CodecError::invalid("request kind", format!("{other} is not known"))),
+        };
+        Ok(Self { id, deadline, body })
+    }
+}
+
+fn encode_new_key(to: &mut Encoder, key: &NewKey) {
+    to.string(key.wallet.as_bytes());
+    to.network(key.network);
+    to.string(key.kind.as_str().as_bytes());
+    to.u8(key.words);
+    to.u32(key.account);
+    to.option(key.limit.as_ref(), encode_window);
+    to.string(&key.dice);
+}
+
+fn decode_new_key(from: &mut Decoder<'_>) -> Result<NewKey, CodecError> {
+    Ok(NewKey {
+        wallet: from.text("wallet", MAX_NAME_LEN)?,
+        network: from.network("network")?,
+        kind: decode_kind(from)?,
+        words: from.u8("words")?,
+        account: from.u32("account")?,
+        limit: from.option("limit", decode_window)?,
+        dice: from.string("dice", MAX_DICE_LEN)?.to_vec(),
+    })
+}
+
+pub(crate) fn decode_kind(from: &mut Decoder<'_>) -> Result<ScriptKind, CodecError> {
+    let word = from.text("script", 32)?;
+    ScriptKind::from_word(&word)
+        .ok_or_else(|| CodecError::invalid("script", format!("`{word}` is not known")))
+}
+
+pub(crate) fn encode_window(to: &mut Encoder, window: &Window) {
+    to.u64(window.seconds);
+    to.option(window.amount.as_ref(), |to, amount| to.amount(*amount));
+    to.option(window.count.as_ref(), |to, count| to.u64(*count));
+}
+
+pub(crate) fn decode_window(from: &mut Decoder<'_>) -> Result<Window, CodecError> {
+    Ok(Window {
+        seconds: from.u64("window")?,
+        amount: from.option("amount", |from| from.amount("amount"))?,
+        count: from.option("count", |from| from.u64("count"))?,
+    })
+}

@@ -1,0 +1,35 @@
+//! `gatekeeper check FILE`: the judgement of `submit`, and nothing is written.
+
+use crate::Error;
+use crate::assessment::{Assessment, assess};
+use crate::commands::submit::{about, refuse_a_clock_set_back, refused};
+use crate::ledger::Ledger;
+use crate::report::Report;
+use crate::submission::Submission;
+use policies::check::Check;
+use psbt_tools::files::{DEFAULT_LIMIT, read};
+use std::path::Path;
+
+/// Judges a file as `submit` would.
+///
+/// # Errors
+/// [`Error::Refused`] with everything that refuses.
+pub fn run(data: &Path, file: &Path, accepted: &[Check], now: u64) -> Result<Report, Error> {
+    let state = Ledger::open(data)?.state()?;
+    refuse_a_clock_set_back(&state, now)?;
+    let submission = Submission::read(read(file, DEFAULT_LIMIT)?, &state, now)?;
+    let standing = match assess(&state, &submission, accepted, now) {
+        Assessment::Refused(findings) => return Err(refused(&submission, findings)),
+        Assessment::Standing(_) => true,
+        Assessment::Good(_) => false,
+    };
+    let mut json = about(&submission);
+    json.insert("verdict".to_owned(), "permitted".into());
+    json.insert("dry_run".to_owned(), true.into());
+    json.insert("standing".to_owned(), standing.into());
+    let line = match standing {
+        true => "was permitted before; `gatekeeper submit` gives the same permit again",
+        false => "would be permitted; nothing was reserved",
+    };
+    Ok(Report { lines: vec![line.to_owned()], json })
+}

@@ -1,0 +1,28 @@
+//! The gatekeeper: says yes or no to a payment, and can never sign one. The edges around `policies`: the policy file,
+//! the ledger, the permit key, the commands.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::cast_possible_truncation
+    )
+)]
+
+mod assessment;
+pub mod cli;
+mod commands;
+mod date;
+mod error;
+pub mod export;
+pub mod file;
+mod folder;
+pub mod ledger;
+mod report;
+pub mod signer;
+mod submission;
+
+pub use error::Error;

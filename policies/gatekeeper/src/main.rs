@@ -1,0 +1,5 @@
+//! `gatekeeper`: see the library.
+
+fn main() -> std::process::ExitCode {
+    gatekeeper::cli::main()
+}

@@ -1,0 +1,79 @@
+//! A file that was submitted: the payment that it holds and the request that came with it.
+
+use crate::Error;
+use crate::ledger::state::State;
+use policies::check::{Check, Finding};
+use policies::codec::Canonical;
+use policies::policy::Requester;
+use policies::request::SignedRequest;
+use policies::wallet::Wallet;
+use psbt_tools::document::Document;
+use psbt_tools::envelope::{Envelope, Kind};
+use psbt_tools::import::{Context, Imported, import_document};
+use psbt_tools::strict;
+
+/// A PSBT that was read with the wallets of the ledger.
+pub struct Submission {
+    /// The PSBT and its checks.
+    pub imported: Imported,
+    /// The request and who signed it, or why there is none.
+    pub asked: Result<Asked, Finding>,
+}
+
+/// A request whose signature was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The request.
+    pub signed: SignedRequest,
+    /// Who signed it.
+    pub requester: Requester,
+}
+
+impl Submission {
+    /// Reads a PSBT. Which fees are absurd is the policy's to say, so the request is verified first.
+    ///
+    /// # Errors
+    /// [`Error::Psbt`] when the bytes are no PSBT; failed checks are findings.
+    pub fn read(bytes: Vec<u8>, state: &State, now: u64) -> Result<Self, Error> {
+        let document = Document::parse(bytes)?;
+        let asked = request_of(&Envelope::read(&strict::parse(document.psbt_bytes())?)?);
+        let mut context = Context { network: Some(state.network()), now: Some(now), ..Context::default() };
+        if let Ok(Asked { signed, requester }) = &asked
+            && let Some(bound) = state.wallet(&signed.request.wallet)
+        {
+            context.marks = bound.marks;
+            context.fees = state.policy().fee_bounds(requester, &bound.name);
+        }
+        let wallets: Vec<Wallet> = state.wallets().map(|bound| bound.wallet.clone()).collect();
+        Ok(Self { imported: import_document(document, &wallets, &context)?, asked })
+    }
+}
+
+/// The one signed request of an envelope. An unsigned draft beside it says nothing.
+fn request_of(envelope: &Envelope) -> Result<Asked, Finding> {
+    const HINT: &str = "let a terminal sign the request: `gatekeeper request FILE --key F -o OUT`";
+    let refuse = |message: String| Finding::refuse(Check::AUTHORISATION, message).hint(HINT);
+    let requests = requests(envelope).map_err(|error| refuse(error.to_string()))?;
+    let drafts = requests.len();
+    let mut signed = requests.into_iter().filter(|request| request.signature.is_some());
+    match (signed.next(), signed.next()) {
+        (Some(signed), None) => match signed.requester() {
+            Ok(key) => Ok(Asked { signed, requester: Requester::Key(key) }),
+            Err(error) => Err(refuse(format!("the request: {error}"))),
+        },
+        (Some(_), Some(_)) => Err(refuse("the file holds several signed requests".to_owned())),
+        (None, _) if drafts > 0 => Err(refuse("the request is not signed by a terminal".to_owned())),
+        (None, _) => Err(refuse("no request came with the payment".to_owned())),
+    }
+}
+
+/// Every request of an envelope.
+///
+/// # Errors
+/// [`Error::Document`] when one cannot be read.
+pub fn requests(envelope: &Envelope) -> Result<Vec<SignedRequest>, Error> {
+    envelope
+        .get(Kind::Request)
+        .map(|bytes| SignedRequest::from_bytes(bytes).map_err(|error| Error::document("the request", error)))
+        .collect()
+}

@@ -1,0 +1,56 @@
+//! `inspect`: everything that a PSBT says, and what the checks say of it.
+
+use crate::{commands, report};
+use clap::Args;
+use policies::check::Outcome;
+use policies::wallet::Wallet;
+use psbt_tools::Error;
+use psbt_tools::display::network_from_word;
+use psbt_tools::import::{Context, import_document};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Shows a PSBT whole and runs every check; exit code 3 when one refuses.
+///
+/// Example: psbt-tools inspect payment.psbt --descriptor "wpkh([73c5da0a/84h/0h/0h]xpub…/<0;1>/*)"
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The PSBT: binary, base64 or hexadecimal; `-` is standard input
+    file: PathBuf,
+    /// The wallet it should spend from: one descriptor with <0;1>, or the pair for /0/* and /1/*
+    #[arg(long = "descriptor", value_name = "D")]
+    descriptors: Vec<String>,
+    /// bitcoin (or mainnet), testnet, testnet4, signet, regtest
+    #[arg(long, value_name = "N", default_value = "mainnet")]
+    network: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let network = network_from_word(&arguments.network)?;
+    let wallets = match arguments.descriptors.as_slice() {
+        [] => Vec::new(),
+        descriptors => vec![Wallet::new(network, descriptors)?],
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+    let context = Context { network: Some(network), now, ..Context::default() };
+    let imported = import_document(commands::document(&arguments.file)?, &wallets, &context)?;
+    let inspection = imported.inspection();
+    let text = if arguments.json {
+        format!("{}\n", inspection.to_json())
+    } else {
+        report::text(inspection, !wallets.is_empty())
+    };
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|source| Error::Write { name: "standard output".to_owned(), source })?;
+    if inspection.verdict() == Outcome::Refuse {
+        report::refusals(inspection);
+        return Ok(ExitCode::from(3));
+    }
+    Ok(ExitCode::SUCCESS)
+}

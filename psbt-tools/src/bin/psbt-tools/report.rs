@@ -1,0 +1,139 @@
+//! An inspection as a person reads it: every input, every output, the fee on three bases, what is not in order.
+
+use bitcoin::Amount;
+use policies::check::{Finding, Outcome};
+use psbt_tools::display::{address_text, escape_bytes, hex};
+use psbt_tools::inspection::{InputView, Inspection, OutputView};
+use psbt_tools::money::amount_text;
+use std::fmt::Write;
+
+/// The whole report.
+pub fn text(inspection: &Inspection, wallet_given: bool) -> String {
+    let mut out = String::new();
+    head(&mut out, inspection);
+    inputs(&mut out, &inspection.inputs);
+    outputs(&mut out, &inspection.outputs, wallet_given);
+    fee(&mut out, inspection);
+    checks(&mut out, &inspection.findings);
+    line(&mut out, format_args!("verdict        {}", inspection.verdict_word()));
+    out
+}
+
+/// After the report, on standard error: what refuses and what to do next.
+pub fn refusals(inspection: &Inspection) {
+    for finding in inspection.findings.iter().filter(|finding| finding.outcome == Outcome::Refuse) {
+        eprintln!("error: {}: {}", finding.code, finding.message);
+        if let Some(hint) = &finding.hint {
+            eprintln!("hint: {hint}");
+        }
+    }
+}
+
+fn head(out: &mut String, inspection: &Inspection) {
+    line(out, format_args!("file           SHA-256 {}", hex(&inspection.sha256)));
+    line(out, format_args!("format         PSBT version 0, {}", inspection.network));
+    line(out, format_args!("unsigned txid  {}", inspection.unsigned_txid));
+    match inspection.spend_id {
+        Some(id) => line(out, format_args!("spend          {id}")),
+        None => line(out, format_args!("spend          none: it is of no registered wallet, or broken")),
+    }
+}
+
+fn inputs(out: &mut String, inputs: &[InputView]) {
+    line(out, format_args!("\ninputs         {}", inputs.len()));
+    for (at, input) in inputs.iter().enumerate() {
+        let value = input.value.map_or("amount unknown".to_owned(), amount_text);
+        let proven = match (input.proven, input.script_type) {
+            (true, _) => "proven",
+            // BIP341: the signature commits to the amount, so that a wrong one makes it worthless.
+            (false, "p2tr") => "as the signature will commit to",
+            (false, _) => "not proven",
+        };
+        let owner = owner(input.keypath.map(|keypath| keypath.to_string()), "not ours");
+        line(out, format_args!("  {at:>3}  {value}  {proven}"));
+        line(out, format_args!("       {owner}  {}  {}", input.script_type, input.outpoint));
+        line(
+            out,
+            format_args!(
+                "       sequence 0x{:08x}  {}  {} signatures",
+                input.sequence.to_consensus_u32(),
+                input.sighash,
+                input.signatures
+            ),
+        );
+    }
+}
+
+fn outputs(out: &mut String, outputs: &[OutputView], wallet_given: bool) {
+    line(out, format_args!("\noutputs        {}", outputs.len()));
+    let stranger = if wallet_given { "recipient" } else { "owner unknown" };
+    for (at, output) in outputs.iter().enumerate() {
+        let owner = owner(output.keypath.map(|keypath| keypath.to_string()), stranger);
+        line(out, format_args!("  {at:>3}  {}  {owner}", amount_text(output.value)));
+        match &output.address {
+            Some(address) => line(out, format_args!("       {}", address_text(&address.to_string()))),
+            None => {
+                line(out, format_args!("       script {}", output.script.to_hex_string()));
+                line(out, format_args!("       text   \"{}\"", escape_bytes(output.script.as_bytes())));
+            }
+        }
+    }
+}
+
+fn fee(out: &mut String, inspection: &Inspection) {
+    let Some(fee) = inspection.fee else {
+        line(
+            out,
+            format_args!("\nfee            unknown: not every amount is known, or outputs exceed inputs"),
+        );
+        return;
+    };
+    line(out, format_args!("\nfee            {}", amount_text(fee)));
+    if let Some(feerate) = inspection.feerate {
+        line(out, format_args!("               {feerate} sat/vB"));
+    }
+    match inspection.external {
+        None => line(out, format_args!("               percent unknown without the wallet's descriptor")),
+        Some(Amount::ZERO) => line(out, format_args!("               nothing leaves the wallet but the fee")),
+        Some(external) => {
+            line(out, format_args!("               {} of what recipients get", percent(fee, external)));
+            line(out, format_args!("recipients     {}", amount_text(external)));
+        }
+    }
+}
+
+/// Percent with two decimals, rounded up, made from integers.
+fn percent(fee: Amount, external: Amount) -> String {
+    let hundredths =
+        u128::from(fee.to_sat()).saturating_mul(10_000).div_ceil(u128::from(external.to_sat()).max(1));
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+}
+
+fn checks(out: &mut String, findings: &[Finding]) {
+    let of = |outcome: Outcome| findings.iter().filter(move |finding| finding.outcome == outcome);
+    line(
+        out,
+        format_args!(
+            "\nchecks         {} pass, {} ask, {} refuse, {} not applicable",
+            of(Outcome::Pass).count(),
+            of(Outcome::Ask).count(),
+            of(Outcome::Refuse).count(),
+            of(Outcome::NotApplicable).count()
+        ),
+    );
+    for finding in of(Outcome::Refuse).chain(of(Outcome::Ask)) {
+        line(out, format_args!("  {}  {}  {}", finding.code, finding.outcome.as_str(), finding.message));
+        if let Some(hint) = &finding.hint {
+            line(out, format_args!("       hint: {hint}"));
+        }
+    }
+}
+
+fn owner(keypath: Option<String>, stranger: &str) -> String {
+    keypath.map_or(stranger.to_owned(), |keypath| format!("ours at {keypath}"))
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _ = writeln!(out, "{text}");
+}

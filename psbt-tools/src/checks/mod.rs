@@ -1,0 +1,84 @@
+//! The numbered checks that need the PSBT itself; those that need only the spend are in [`policies::examine`].
+
+pub(crate) mod amounts;
+pub(crate) mod coins;
+pub(crate) mod locktime;
+pub(crate) mod ownership;
+pub(crate) mod signatures;
+pub(crate) mod taproot;
+
+use crate::envelope;
+use bitcoin::Psbt;
+use policies::check::{Check, Code, Finding, Outcome};
+
+/// C22: fields that nobody here understands are kept, counted, and never believed.
+pub(crate) fn unknown_fields(psbt: &Psbt) -> Finding {
+    let ours = psbt.proprietary.keys().filter(|key| envelope::kind_of(key).is_some()).count();
+    let mut proprietary = psbt.proprietary.len().saturating_sub(ours);
+    let mut unknown = psbt.unknown.len();
+    for (more_proprietary, more_unknown) in psbt
+        .inputs
+        .iter()
+        .map(|input| (input.proprietary.len(), input.unknown.len()))
+        .chain(psbt.outputs.iter().map(|output| (output.proprietary.len(), output.unknown.len())))
+    {
+        proprietary = proprietary.saturating_add(more_proprietary);
+        unknown = unknown.saturating_add(more_unknown);
+    }
+    Finding::pass(
+        Check::UNKNOWN_FIELDS,
+        format!("{unknown} unknown and {proprietary} foreign proprietary fields are kept and not believed"),
+    )
+}
+
+/// One list for every check from C01 to C34: what is wrong drives out what passes, and a check that found something in
+/// the PSBT speaks for the same check over the spend.
+pub(crate) fn merge(from_psbt: Vec<Finding>, from_spend: Vec<Finding>) -> Vec<Finding> {
+    let mut merged = Vec::new();
+    for check in (1..=34).filter_map(Check::from_number) {
+        let of = |findings: &[Finding]| -> Vec<Finding> {
+            findings.iter().filter(|finding| finding.code == Code::Check(check)).cloned().collect()
+        };
+        let (mine, theirs) = (of(&from_psbt), of(&from_spend));
+        let wrong = |findings: &[Finding]| findings.iter().any(|finding| finding.outcome >= Outcome::Ask);
+        let chosen = if wrong(&mine) {
+            mine
+        } else if wrong(&theirs) {
+            theirs
+        } else {
+            [mine, theirs].concat()
+        };
+        let worst = chosen.iter().map(|finding| finding.outcome).max();
+        let mut kept: Vec<Finding> = Vec::new();
+        for finding in chosen {
+            let speaks = if finding.outcome >= Outcome::Ask {
+                !kept.contains(&finding)
+            } else {
+                kept.is_empty() && Some(finding.outcome) == worst
+            };
+            if speaks {
+                kept.push(finding);
+            }
+        }
+        if kept.is_empty() {
+            kept.push(Finding::not_applicable(check, reason(check)));
+        }
+        merged.append(&mut kept);
+    }
+    merged
+}
+
+/// Why a check that found nothing at all did not run.
+fn reason(check: Check) -> &'static str {
+    match check.number() {
+        5 => "the vault's journal knows what was signed before",
+        7 => "a wallet of a single key has no cosigners",
+        9 => "runs when a wallet is registered",
+        12 | 28 => "runs in the vault when it signs",
+        32 => "no message is signed",
+        33 => "runs when the signed transaction is compared with its request",
+        34 => "runs in the gatekeeper and in the vault",
+        6 | 8 | 10 | 11 | 23 | 29 => "no registered wallet was matched",
+        _ => "a check before it failed, or a descriptor is needed",
+    }
+}

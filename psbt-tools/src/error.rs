@@ -1,0 +1,172 @@
+//! What can go wrong, for the person at the terminal and for programs.
+
+use policies::check::{Check, Finding};
+use policies::wallet::WalletError;
+use serde_json::{Value, json};
+use std::io;
+
+/// Every failure of this package. The text says what was found and expected, [`Error::hint`] what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("cannot read {name}: {source}")]
+    Read {
+        /// The file as it was named.
+        name: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {name}: {source}")]
+    Write {
+        /// The file as it was named.
+        name: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The name is taken by something that is no regular file.
+    #[error("{0} is not a regular file")]
+    NotAFile(String),
+    /// An output file exists; nothing is ever overwritten.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// The bytes are no PSBT that is read here.
+    #[error("{found}")]
+    Malformed {
+        /// What the bytes are, and what was expected.
+        found: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// A numbered check refuses.
+    #[error("{message}")]
+    Refused {
+        /// The check.
+        check: Check,
+        /// What was found and expected.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// Inputs without the signatures that are needed.
+    #[error("signatures are missing at {}", inputs_text(.0))]
+    SignaturesMissing(Vec<usize>),
+    /// A typed amount is not one.
+    #[error("`{typed}` is no amount: {reason}")]
+    Amount {
+        /// What was typed, escaped.
+        typed: String,
+        /// Why it is none.
+        reason: &'static str,
+    },
+    /// A typed network is not one.
+    #[error("`{0}` is no network: expected bitcoin, mainnet, testnet, testnet4, signet or regtest")]
+    Network(String),
+    /// A typed descriptor is no wallet.
+    #[error(transparent)]
+    Descriptor(#[from] WalletError),
+}
+
+impl Error {
+    /// A refusal of a check.
+    pub fn refused(check: Check, message: impl Into<String>) -> Self {
+        Error::Refused { check, message: message.into(), hint: None }
+    }
+
+    /// Bytes that are no PSBT.
+    pub fn malformed(found: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Malformed { found: found.into(), hint: hint.into() }
+    }
+
+    /// Broken BIP174, with the hint that fits nearly all of it.
+    pub(crate) fn broken(message: impl Into<String>) -> Self {
+        Error::Refused {
+            check: Check::STRICT_PSBT,
+            message: message.into(),
+            hint: Some("let the program that made the PSBT write it again".to_owned()),
+        }
+    }
+
+    /// The code in JSON: a check's number, `malformed`, or a short kebab-case word.
+    pub fn code(&self) -> String {
+        match self {
+            Error::Read { .. } => "unreadable".to_owned(),
+            Error::Write { .. } => "unwritable".to_owned(),
+            Error::NotAFile(_) => "not-a-file".to_owned(),
+            Error::Exists(_) => "exists".to_owned(),
+            Error::Malformed { .. } => "malformed".to_owned(),
+            Error::Refused { check, .. } => check.to_string(),
+            Error::SignaturesMissing(_) => "signatures-missing".to_owned(),
+            Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => "usage".to_owned(),
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the file's name",
+            Error::Read { .. } => "check the file's permissions and the medium",
+            Error::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "the folder does not exist: create it first"
+            }
+            Error::Write { .. } => "check the folder's permissions and its free space",
+            Error::NotAFile(_) => "name a file, or `-` for standard input",
+            Error::Exists(_) => "choose another name: files are never overwritten",
+            Error::Malformed { hint, .. } => hint,
+            Error::Refused { hint, .. } => return hint.clone(),
+            Error::SignaturesMissing(_) => "let the wallet sign first: `cold-signer sign FILE`",
+            Error::Amount { .. } => "write an amount with its unit: 0.01btc or 1500000sat",
+            Error::Network(_) => "the default is mainnet",
+            Error::Descriptor(WalletError::Network { .. }) => "name the key's network with --network",
+            Error::Descriptor(_) => {
+                "give wpkh(KEY/<0;1>/*) or tr(KEY/<0;1>/*), or the pair for /0/* and /1/*"
+            }
+        };
+        Some(hint.to_owned())
+    }
+
+    /// The exit code: 1 fault, 2 usage, 3 refused, 4 more is needed.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Read { .. } | Error::Write { .. } | Error::NotAFile(_) => 1,
+            Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => 2,
+            Error::Exists(_) | Error::Malformed { .. } | Error::Refused { .. } => 3,
+            Error::SignaturesMissing(_) => 4,
+        }
+    }
+
+    /// `{"error": {"code", "message", "hint"?}}`.
+    pub fn to_json(&self) -> Value {
+        error_json(&self.code(), &self.to_string(), self.hint().as_deref())
+    }
+}
+
+impl From<&Finding> for Error {
+    fn from(finding: &Finding) -> Self {
+        match finding.code {
+            policies::check::Code::Check(check) => {
+                Error::Refused { check, message: finding.message.clone(), hint: finding.hint.clone() }
+            }
+            policies::check::Code::Rule(_) => Error::Refused {
+                check: Check::AUTHORISATION,
+                message: format!("{}: {}", finding.code, finding.message),
+                hint: finding.hint.clone(),
+            },
+        }
+    }
+}
+
+/// The JSON object of a failure, the same for every program.
+pub fn error_json(code: &str, message: &str, hint: Option<&str>) -> Value {
+    match hint {
+        Some(hint) => json!({ "error": { "code": code, "message": message, "hint": hint } }),
+        None => json!({ "error": { "code": code, "message": message } }),
+    }
+}
+
+/// `input 0` or `inputs 0, 2`; the numbers count from zero, as in the transaction.
+fn inputs_text(inputs: &[usize]) -> String {
+    let numbers: Vec<_> = inputs.iter().map(ToString::to_string).collect();
+    let noun = if inputs.len() == 1 { "input" } else { "inputs" };
+    format!("{noun} {}", numbers.join(", "))
+}

@@ -1,0 +1,240 @@
+//! PSBT to spend: the one place where hostile bytes become a value that can be judged.
+
+use crate::checks::coins::{self, Coin};
+use crate::checks::ownership::{self, Ownership};
+use crate::checks::{amounts, locktime, merge, signatures, taproot, unknown_fields};
+use crate::document::Document;
+use crate::envelope::{Envelope, Kind};
+use crate::export::{InputSignature, attach_signatures};
+use crate::inspection::Inspection;
+use crate::{Error, strict};
+use bitcoin::{Network, Psbt};
+use policies::check::{Check, Finding, Outcome, verdict};
+use policies::evidence::Evidence;
+use policies::examine::{Exhibit, FeeBounds, Marks, examine};
+use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
+use policies::wallet::Wallet;
+
+/// What a PSBT is held against, besides the wallets. The default knows nothing about now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context {
+    /// The network that is meant; without it that of the matching wallet, else mainnet.
+    pub network: Option<Network>,
+    /// High-water marks of the wallet (check C08).
+    pub marks: Marks,
+    /// From which fee on to ask and to refuse (check C16).
+    pub fees: FeeBounds,
+    /// Height of the best block, where it is known (check C20).
+    pub tip_height: Option<u32>,
+    /// Now, in seconds of Unix time, where it is known (check C20).
+    pub now: Option<u64>,
+}
+
+/// A PSBT that was read, with everything that was found in it.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    document: Document,
+    psbt: Psbt,
+    envelope: Envelope,
+    wallet: Option<Wallet>,
+    spend: Option<Spend>,
+    evidence: Evidence,
+    findings: Vec<Finding>,
+    inspection: Inspection,
+}
+
+/// Reads a PSBT and runs every check of this side of the vault. A check that refuses is a finding, not an error: an
+/// outcome lists all of them.
+///
+/// # Errors
+/// [`Error::Malformed`] when the bytes are no PSBT of version 0; checks C21 and C27 when they are a broken or
+/// an oversized one; C14 for a signature that cannot even be read.
+pub fn import(bytes: Vec<u8>, wallets: &[Wallet], context: &Context) -> Result<Imported, Error> {
+    import_document(Document::parse(bytes)?, wallets, context)
+}
+
+/// The same for a document that was recognised before, such as one with a higher limit.
+///
+/// # Errors
+/// Those of [`import`].
+pub fn import_document(document: Document, wallets: &[Wallet], context: &Context) -> Result<Imported, Error> {
+    let psbt = strict::parse(document.psbt_bytes())?;
+    let envelope = Envelope::read(&psbt)?;
+    let mut findings = Vec::new();
+    let coins = coins::establish(&psbt, &mut findings);
+    coins::unproven(&psbt, &coins, &mut findings);
+    let ownership = ownership::establish(&psbt, &coins, wallets, context.network, &mut findings);
+    let network = context.network.or(ownership.wallet.map(Wallet::network)).unwrap_or(Network::Bitcoin);
+    signatures::check(&psbt, &coins, &mut findings);
+    findings.extend(locktime::check(&psbt.unsigned_tx, network, context));
+    findings.extend(taproot::check(&psbt, &ownership));
+    findings.push(unknown_fields(&psbt));
+    findings.push(ownership::global_keys(&psbt, network));
+    findings.push(Finding::pass(Check::STRICT_PSBT, "strict BIP174, version 0"));
+    findings.push(Finding::pass(Check::LEGACY_WITNESS_UTXO, "no legacy input without its transaction"));
+    findings.extend(presentation(&document));
+
+    let previous = psbt.inputs.iter().filter_map(|input| input.non_witness_utxo.clone());
+    let evidence = Evidence::new(previous);
+    let (spend, from_spend) = match parts(&psbt, &coins, &ownership) {
+        Some((wallet, parts)) => judge_spend(wallet, parts, &evidence, context),
+        None => {
+            amounts::check(&psbt, &coins, network, &context.fees, &mut findings);
+            (None, Vec::new())
+        }
+    };
+    let findings = merge(findings, from_spend);
+    let inspection =
+        Inspection::new(&document, &psbt, &coins, &ownership, spend.as_ref(), network, &findings);
+    let wallet = ownership.wallet.cloned();
+    Ok(Imported { document, psbt, envelope, wallet, spend, evidence, findings, inspection })
+}
+
+impl Imported {
+    /// The payment; `None` when its inputs are not established as one registered wallet's, or its numbers are wrong.
+    pub fn spend(&self) -> Option<&Spend> {
+        self.spend.as_ref()
+    }
+
+    /// The previous transactions that came along, without witnesses.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The registered wallet that the inputs are of.
+    pub fn wallet(&self) -> Option<&Wallet> {
+        self.wallet.as_ref()
+    }
+
+    /// What every check from C01 to C34 came to, in their order.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The gravest outcome.
+    pub fn verdict(&self) -> Outcome {
+        verdict(&self.findings)
+    }
+
+    /// The payment and its wallet when no check refuses; checks may still ask.
+    ///
+    /// # Errors
+    /// The first check that refuses; C11 when the PSBT is of no registered wallet.
+    pub fn cleared(&self) -> Result<(&Spend, &Wallet), Error> {
+        if let Some(refusal) = self.findings.iter().find(|finding| finding.outcome == Outcome::Refuse) {
+            return Err(refusal.into());
+        }
+        self.spend.as_ref().zip(self.wallet.as_ref()).ok_or_else(|| Error::Refused {
+            check: Check::FOREIGN_INPUT,
+            message: "the PSBT is of no registered wallet".to_owned(),
+            hint: Some("register the wallet, or name its descriptor".to_owned()),
+        })
+    }
+
+    /// Our documents in the file.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// The PSBT itself.
+    pub fn psbt(&self) -> &Psbt {
+        &self.psbt
+    }
+
+    /// The file as it came.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// SHA-256 of the file as it came.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.document.sha256()
+    }
+
+    /// Everything that is shown of it.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// The file with another envelope, in the encoding it came in; every other field is kept.
+    pub fn with_envelope(&self, envelope: &Envelope) -> Vec<u8> {
+        let mut psbt = self.psbt.clone();
+        envelope.write(&mut psbt);
+        self.document.encoding().encode(&psbt)
+    }
+
+    /// The file with signatures and receipts added, in the encoding it came in; every other field is kept.
+    ///
+    /// # Errors
+    /// Check C28 for a signature that does not verify, C27 for too many receipts.
+    pub fn with_signatures(
+        &self,
+        signatures: &[InputSignature],
+        receipts: &[Vec<u8>],
+    ) -> Result<Vec<u8>, Error> {
+        let mut psbt = self.psbt.clone();
+        attach_signatures(&mut psbt, signatures)?;
+        let mut envelope = self.envelope.clone();
+        receipts.iter().try_for_each(|receipt| envelope.insert(Kind::Receipt, receipt.clone()))?;
+        envelope.write(&mut psbt);
+        Ok(self.document.encoding().encode(&psbt))
+    }
+}
+
+/// The spend's parts, when every input is established and one wallet's.
+fn parts<'a>(psbt: &Psbt, coins: &[Coin], ownership: &Ownership<'a>) -> Option<(&'a Wallet, SpendParts)> {
+    let wallet = ownership.wallet?;
+    let transaction = &psbt.unsigned_tx;
+    let inputs = transaction.input.iter().zip(coins).zip(&ownership.inputs).map(|((txin, coin), keypath)| {
+        Some(SpendInput {
+            outpoint: txin.previous_output,
+            sequence: txin.sequence,
+            value: coin.output.as_ref()?.value,
+            keypath: (*keypath)?,
+        })
+    });
+    let outputs = transaction.output.iter().zip(&ownership.outputs).map(|(output, own)| SpendOutput {
+        value: output.value,
+        script: output.script_pubkey.clone(),
+        own: *own,
+    });
+    let parts = SpendParts {
+        network: wallet.network(),
+        wallet: wallet.id(),
+        version: transaction.version,
+        lock_time: transaction.lock_time,
+        inputs: inputs.collect::<Option<_>>()?,
+        outputs: outputs.collect(),
+    };
+    Some((wallet, parts))
+}
+
+fn judge_spend(
+    wallet: &Wallet,
+    parts: SpendParts,
+    evidence: &Evidence,
+    context: &Context,
+) -> (Option<Spend>, Vec<Finding>) {
+    match Spend::new(parts) {
+        Err(findings) => (None, findings),
+        Ok(spend) => {
+            let Context { marks, fees, .. } = *context;
+            let mut findings = examine(&Exhibit { spend: &spend, evidence, wallet, marks, fees });
+            findings.push(Finding::pass(Check::DUPLICATE_INPUT, "no input twice"));
+            findings.push(Finding::pass(Check::BOUNDS, "sizes and counts are within bounds"));
+            (Some(spend), findings)
+        }
+    }
+}
+
+/// C24 to C26: what holds by construction here, and is tested as such.
+fn presentation(document: &Document) -> impl Iterator<Item = Finding> {
+    let hash = crate::display::hex(&document.sha256());
+    [
+        (24, format!("read once into one buffer with the SHA-256 {hash}")),
+        (25, "every input and output is shown".to_owned()),
+        (26, "foreign text is shown escaped".to_owned()),
+    ]
+    .into_iter()
+    .filter_map(|(number, message)| Some(Finding::pass(Check::from_number(number)?, message)))
+}

@@ -1,0 +1,30 @@
+//! The only code that reads PSBTs. It turns hostile bytes into a [`policies::spend::Spend`] with its evidence and
+//! findings, and signatures back into a PSBT and a transaction. It holds nothing worth stealing.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::cast_possible_truncation,
+        clippy::wildcard_enum_match_arm
+    )
+)]
+
+pub mod build;
+mod checks;
+pub mod display;
+pub mod document;
+pub mod envelope;
+mod error;
+pub mod export;
+pub mod files;
+pub mod finalize;
+pub mod import;
+pub mod inspection;
+pub mod money;
+pub mod strict;
+
+pub use error::Error;

@@ -1,0 +1,82 @@
+//! The program as a person sees it: output, errors, hints and exit codes, each pinned by a snapshot.
+
+mod common;
+
+use bitcoin::consensus::serialize;
+use common::{Payment, payment, stranger};
+use policies::wallet::{Branch, ScriptKind};
+use psbt_tools::document::Encoding;
+use psbt_tools::export::attach_signatures;
+use psbt_tools::finalize::finalize;
+use std::path::Path;
+
+/// The files that the snapshots read, made from the honest payment.
+fn fixtures() -> Vec<(&'static str, Vec<u8>)> {
+    let wpkh = payment(ScriptKind::Wpkh);
+    let text = |psbt| Encoding::Base64.encode(psbt);
+    let unsigned = wpkh.psbt();
+    let mut signed = unsigned.clone();
+    attach_signatures(&mut signed, &wpkh.signatures(&unsigned.unsigned_tx)).unwrap();
+    let mut half = signed.clone();
+    half.inputs[1].partial_sigs.clear();
+    let mut forged = signed.clone();
+    let other = *forged.inputs[1].partial_sigs.values().next().unwrap();
+    *forged.inputs[0].partial_sigs.values_mut().next().unwrap() = other;
+    let mut last = signed.clone();
+    finalize(&mut last).unwrap();
+    let mut spoofed = unsigned.clone();
+    spoofed.unsigned_tx.output[1].script_pubkey = stranger(8);
+    let mut asking = unsigned.clone();
+    asking.unsigned_tx.output.push(bitcoin::TxOut {
+        value: bitcoin::Amount::ZERO,
+        script_pubkey: bitcoin::ScriptBuf::new_op_return(b"invoice \x1b[2J 17"),
+    });
+    asking.outputs.push(Default::default());
+    let mut trailing = unsigned.serialize();
+    trailing.push(0);
+    let version_2: &[u8] = b"cHNidP8BAgQCAAAAAQQBAQEFAQIB+wQCAAAAAAEOIAsK2SFBnByHGXNdctxzn56p4GONH+TB7vD5lECEgV/IAQ8EAAAAAAABAwgACK8vAAAAAAEEFgAUxDD2TEdW2jENvRoIVXLvKZkmJywAAQMIi73rCwAAAAABBBYAFE3Rk6yWSlasG54cyoRU/i9HT4UTAA==\n";
+    let tr = payment(ScriptKind::Tr);
+    vec![
+        ("unsigned.psbt", text(&unsigned)),
+        ("taproot.psbt", text(&tr.psbt())),
+        ("signed.psbt", text(&signed)),
+        ("half.psbt", text(&half)),
+        ("forged.psbt", text(&forged)),
+        ("final.psbt", text(&last)),
+        ("spoofed.psbt", text(&spoofed)),
+        ("asking.psbt", text(&asking)),
+        ("trailing.psbt", trailing),
+        ("version2.psbt", version_2.to_vec()),
+        ("raw.tx", serialize(&funding_of(&wpkh))),
+        ("empty", Vec::new()),
+    ]
+}
+
+fn funding_of(payment: &Payment) -> bitcoin::Transaction {
+    payment.evidence.transactions().next().unwrap().clone()
+}
+
+#[test]
+fn snapshots_hold() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/psbt-tools.in");
+    // As for the snapshots themselves: TRYCMD=overwrite writes them anew.
+    let overwrite = std::env::var_os("TRYCMD").is_some_and(|value| value == "overwrite");
+    for (name, bytes) in fixtures() {
+        if overwrite {
+            std::fs::write(folder.join(name), &bytes).unwrap();
+        }
+        assert_eq!(std::fs::read(folder.join(name)).unwrap_or_default(), bytes, "{name} is out of date");
+    }
+    trycmd::TestCases::new().case("tests/cmd/*.trycmd");
+}
+
+#[test]
+fn the_descriptors_in_the_snapshots_are_those_of_the_payments() {
+    let commands = include_str!("cmd/psbt-tools.trycmd");
+    for kind in common::KINDS {
+        let wallet = payment(kind).wallet;
+        for branch in [Branch::External, Branch::Internal] {
+            assert!(commands.contains(&wallet.descriptor(branch)), "{}", wallet.descriptor(branch));
+        }
+    }
+}

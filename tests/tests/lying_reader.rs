@@ -1,0 +1,286 @@
+//! A lying reader or console sends messages straight to the vault. It gets nothing; the honest twin of each message,
+//! which differs by one named edit, is signed.
+
+use airlock_tests::company::{Company, DESK, GATE, permit, public, sign, signed_request, stranger};
+use airlock_tests::vault::Vault;
+use bitcoin::{Amount, Network, TxOut, Witness};
+use cold_wire::{Bundle, Fault, FaultKind, ReplyBody, RequestBody, Signed};
+use policies::evidence::Evidence;
+use policies::id::{SpendId, WalletId};
+use policies::identity::Namespace;
+use policies::permit::{PermitVault, vault_id};
+use policies::request::{Head, SignedRequest};
+use policies::spend::{Spend, SpendParts};
+use policies::wallet::{Branch, Keypath, ScriptKind};
+
+/// One vault for many cases: each case has coins of its own, and the honest twins form the chain of permits.
+struct Stage {
+    _folder: tempfile::TempDir,
+    vault: Vault,
+    company: Company,
+    sequence: u64,
+    chain: [u8; 32],
+}
+
+impl Stage {
+    fn set(kind: ScriptKind) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut vault = Vault::start(&folder.path().join("store"));
+        let company = Company::found(&mut vault, kind);
+        Self { _folder: folder, vault, company, sequence: 0, chain: [0; 32] }
+    }
+
+    fn sign(&mut self, bundle: &Bundle) -> Result<Signed, Fault> {
+        let consent = bundle.spend.id();
+        match self.vault.call(RequestBody::Sign { bundle: bundle.clone(), consent, accepted: vec![] }) {
+            Some(ReplyBody::Signed(signed)) => Ok(signed),
+            Some(ReplyBody::Fault(fault)) => Err(fault),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The honest message of the next case, whose spend may be edited first.
+    fn honest(&mut self, edit: impl FnOnce(&mut SpendParts, &mut Evidence, &Company)) -> Bundle {
+        self.sequence += 1;
+        let (mut parts, previous) = self.company.parts(u32::try_from(self.sequence).unwrap());
+        let mut evidence = Evidence::new(previous);
+        edit(&mut parts, &mut evidence, &self.company);
+        let mut bundle = self.company.bundle(parts, vec![], self.sequence, self.chain);
+        bundle.evidence = evidence;
+        bundle
+    }
+
+    /// The lie is refused with this code and no signature; then its honest twin is signed.
+    fn caught(
+        &mut self,
+        code: &str,
+        edit_spend: impl FnOnce(&mut SpendParts, &mut Evidence, &Company),
+        edit_message: impl FnOnce(&mut Bundle, &Company),
+    ) -> Fault {
+        let mut lie = self.honest(edit_spend);
+        self.sequence -= 1;
+        edit_message(&mut lie, &self.company);
+        let fault = self.sign(&lie).expect_err("the lie was signed");
+        assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Refused, code), "{fault:?}");
+        let codes: std::collections::BTreeSet<_> =
+            fault.findings.iter().map(|finding| finding.code.to_string()).collect();
+        assert!(codes.len() <= 1, "caught by {codes:?}, not by one check alone");
+        let twin = self.honest(|_, _, _| ());
+        self.signed_and_valid(&twin);
+        fault
+    }
+
+    fn signed_and_valid(&mut self, bundle: &Bundle) {
+        let signed = self.sign(bundle).unwrap_or_else(|fault| panic!("the honest twin: {fault:?}"));
+        self.chain = bundle.permits[0].statement.chain_after(self.company.vault).unwrap();
+        assert_eq!(signed.receipt.statement.spend, bundle.spend.id());
+        signed.receipt.audit_key().unwrap();
+        is_valid(bundle, &signed, &self.company);
+    }
+}
+
+/// Bitcoin Core's script engine accepts the transaction with these signatures.
+fn is_valid(bundle: &Bundle, signed: &Signed, company: &Company) {
+    let mut transaction = bundle.spend.unsigned_transaction();
+    let mut prevouts = Vec::new();
+    for (input, signature) in bundle.spend.inputs().iter().zip(&signed.signatures) {
+        let script_pubkey = company.wallet.script(input.keypath).unwrap();
+        prevouts.push(TxOut { value: input.value, script_pubkey });
+        let mut witness = Witness::new();
+        witness.push(&signature.signature);
+        if company.wallet.kind() == ScriptKind::Wpkh {
+            witness.push(&signature.public_key);
+        }
+        transaction.input[usize::try_from(signature.input).unwrap()].witness = witness;
+    }
+    watch_node::chain::script::verify(&transaction, &prevouts).unwrap();
+}
+
+fn nothing(_: &mut SpendParts, _: &mut Evidence, _: &Company) {}
+
+#[test]
+fn lies_about_the_spend_get_nothing() {
+    let mut stage = Stage::set(ScriptKind::Wpkh);
+    let honest = |_: &mut Bundle, _: &Company| ();
+    stage.caught("C06", |parts, _, _| parts.outputs[1].script = stranger(2), honest);
+    stage.caught("C02", |parts, _, _| parts.inputs[0].value += Amount::from_sat(1_000), honest);
+    stage.caught("C01", |_, evidence, _| *evidence = Evidence::default(), honest);
+    stage.caught("C04", |parts, _, _| parts.inputs[0].outpoint.vout = 7, honest);
+    stage.caught("C11", |parts, _, _| parts.inputs[0].keypath.index += 1, honest);
+    stage.caught(
+        "C08",
+        |parts, _, company| {
+            let far = Keypath { branch: Branch::Internal, index: 1_000_000 };
+            parts.outputs[1].own = Some(far);
+            parts.outputs[1].script = company.wallet.script(far).unwrap();
+        },
+        honest,
+    );
+    stage.caught("C30", |parts, _, _| parts.network = Network::Signet, honest);
+    stage.caught("unknown-wallet", |parts, _, _| parts.wallet = WalletId::of(b"another"), honest);
+}
+
+#[test]
+fn messages_without_authority_get_nothing() {
+    let mut stage = Stage::set(ScriptKind::Wpkh);
+    stage.caught("C34", nothing, |bundle, _| bundle.permits.clear());
+    stage.caught("C34", nothing, |bundle, _| bundle.request = None);
+    stage.caught("C34", nothing, |bundle, _| {
+        bundle.request.as_mut().unwrap().signature = None;
+    });
+    stage.caught("C34", nothing, |bundle, _| {
+        let mut statement = bundle.permits[0].statement.clone();
+        statement.spend = SpendId::of(b"another");
+        bundle.permits = vec![permit(GATE, statement)];
+    });
+    stage.caught("C34", nothing, |bundle, _| {
+        let mut statement = bundle.permits[0].statement.clone();
+        let other = PermitVault { vault: vault_id(&public(9)), ..statement.vaults[0] };
+        statement.vaults = vec![other];
+        bundle.permits = vec![permit(GATE, statement)];
+    });
+    stage.caught("C34", nothing, |bundle, _| {
+        let mut statement = bundle.permits[0].statement.clone();
+        statement.expires = 1_000;
+        bundle.permits = vec![permit(GATE, statement)];
+    });
+    stage.caught("C34", nothing, |bundle, _| {
+        let statement = bundle.permits[0].statement.clone();
+        bundle.permits = vec![permit(GATE + 1, statement)];
+    });
+    stage.caught("C34", nothing, |bundle, _| {
+        let mut statement = bundle.permits[0].statement.clone();
+        statement.outflow += Amount::from_sat(1);
+        bundle.permits = vec![permit(GATE, statement)];
+    });
+    stage.caught("C34", nothing, |bundle, _| {
+        // A signature made for another purpose, by the right key.
+        let request = bundle.request.clone().unwrap().request;
+        let message = policies::codec::Canonical::to_bytes(&request);
+        let signature = Some(sign(DESK, Namespace::Approve, &message));
+        bundle.request = Some(SignedRequest { request, signature });
+    });
+    stage.caught("C34", nothing, |bundle, company| {
+        let mut request = bundle.request.clone().unwrap().request;
+        request.expires = 1_000;
+        let place = bundle.permits[0].statement.vaults[0];
+        let statement = company.statement(&bundle.spend, &request, place.sequence, place.previous);
+        bundle.request = Some(signed_request(DESK, request));
+        bundle.permits = vec![permit(GATE, statement)];
+    });
+    stage.caught("C34", nothing, |bundle, company| {
+        // The vault's counterpart saw a receipt that this store does not hold: a rolled-back copy.
+        let mut request = bundle.request.clone().unwrap().request;
+        request.heads = vec![Head { vault: company.vault, sequence: 2, hash: [7; 32] }];
+        let place = bundle.permits[0].statement.vaults[0];
+        let statement = company.statement(&bundle.spend, &request, place.sequence, place.previous);
+        bundle.request = Some(signed_request(DESK, request));
+        bundle.permits = vec![permit(GATE, statement)];
+    });
+    stage.caught("C34", nothing, |bundle, company| {
+        // Another chain of permits: a second ledger for one permit key.
+        let request = bundle.request.clone().unwrap().request;
+        let place = bundle.permits[0].statement.vaults[0];
+        let statement = company.statement(&bundle.spend, &request, place.sequence, [9; 32]);
+        bundle.permits = vec![permit(GATE, statement)];
+    });
+}
+
+#[test]
+fn a_stolen_gatekeeper_meets_the_vaults_own_judgement() {
+    let mut stage = Stage::set(ScriptKind::Wpkh);
+    // A terminal that the policy does not list, with a genuine permit.
+    stage.caught("not-allowed", nothing, |bundle, _| {
+        let request = bundle.request.clone().unwrap().request;
+        bundle.request = Some(signed_request(DESK + 1, request));
+    });
+    // Above the limit, with a genuine request and a genuine permit.
+    let bundle = {
+        let (mut parts, _) = stage.company.parts(900);
+        parts.inputs[0].value = Amount::from_sat(500_000_000);
+        parts.outputs[0].value = Amount::from_sat(150_000_000);
+        parts.outputs[1].value = Amount::from_sat(349_990_000);
+        let previous = bitcoin::Transaction {
+            version: bitcoin::transaction::Version::TWO,
+            lock_time: bitcoin::absolute::LockTime::ZERO,
+            input: vec![bitcoin::TxIn::default()],
+            output: vec![TxOut {
+                value: parts.inputs[0].value,
+                script_pubkey: stage.company.wallet.script(parts.inputs[0].keypath).unwrap(),
+            }],
+        };
+        parts.inputs[0].outpoint.txid = previous.compute_txid();
+        stage.company.bundle(parts, vec![previous], stage.sequence + 1, stage.chain)
+    };
+    let fault = stage.sign(&bundle).unwrap_err();
+    assert_eq!(fault.code, "limit-per-payment");
+}
+
+#[test]
+fn a_coin_is_signed_for_one_spend_and_a_request_is_paid_once() {
+    let mut stage = Stage::set(ScriptKind::Wpkh);
+    let first = stage.honest(|_, _, _| ());
+    stage.signed_and_valid(&first);
+    // The same coin in another spend.
+    let mut second = first.clone();
+    let mut parts = parts_of(&first.spend);
+    parts.outputs[1].value -= Amount::from_sat(1_000);
+    second.spend = Spend::new(parts).unwrap();
+    second.permits[0].statement.vaults[0] =
+        PermitVault { sequence: 2, previous: stage.chain, ..first.permits[0].statement.vaults[0] };
+    let company = &stage.company;
+    let request = company.request(&second.spend, 77);
+    let place = second.permits[0].statement.vaults[0];
+    let statement = company.statement(&second.spend, &request, place.sequence, place.previous);
+    second.request = Some(signed_request(DESK, request));
+    second.permits = vec![permit(GATE, statement)];
+    assert_eq!(stage.sign(&second).unwrap_err().code, "C05");
+    // A repeat of the first gives the same bytes.
+    let again = stage.sign(&first).unwrap();
+    assert_eq!(again, stage.sign(&first).unwrap());
+    // A consent for another spend gets nothing.
+    let next = stage.honest(|_, _, _| ());
+    let fault = stage.vault.refused(RequestBody::Sign {
+        bundle: next,
+        consent: first.spend.id(),
+        accepted: vec![],
+    });
+    assert_eq!(fault.code, "consent");
+}
+
+#[test]
+fn taproot_is_signed_without_previous_transactions_and_lies_do_not_verify() {
+    let mut stage = Stage::set(ScriptKind::Tr);
+    let bare = stage.honest(|_, evidence, _| *evidence = Evidence::default());
+    stage.signed_and_valid(&bare);
+    // Where a previous transaction is there, it must agree.
+    stage.caught("C02", |parts, _, _| parts.inputs[0].value += Amount::from_sat(1_000), |_, _| ());
+    stage.caught("C06", |parts, _, _| parts.outputs[1].script = stranger(2), |_, _| ());
+}
+
+#[test]
+fn a_message_out_of_order_or_out_of_form_closes_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let mut vault = Vault::start(&store);
+    // A second Hello.
+    let again = vault.call(RequestBody::Hello { protocol: 1 });
+    assert!(matches!(again, Some(ReplyBody::Fault(_))), "{again:?}");
+    assert!(vault.call(RequestBody::List).is_none(), "the connection was not closed");
+    let mut vault = Vault::start(&store);
+    assert!(vault.raw(b"\0\0\0\x04what").is_none());
+    let mut vault = Vault::start(&store);
+    assert!(matches!(vault.call(RequestBody::List), Some(ReplyBody::Keys { .. })));
+    assert!(vault.end().success());
+}
+
+fn parts_of(spend: &Spend) -> SpendParts {
+    SpendParts {
+        network: spend.network(),
+        wallet: spend.wallet(),
+        version: spend.version(),
+        lock_time: spend.lock_time(),
+        inputs: spend.inputs().to_vec(),
+        outputs: spend.outputs().to_vec(),
+    }
+}

@@ -1,0 +1,166 @@
+//! `submit`: takes signed payments back, checks them and broadcasts them.
+
+use std::path::{Path, PathBuf};
+
+use bitcoin::Transaction;
+use policies::codec::Canonical;
+use policies::examine::FeeBounds;
+use policies::request::SignedRequest;
+use psbt_tools::envelope::Kind;
+use psbt_tools::export::same_transaction;
+use psbt_tools::finalize::{extract, finalize};
+use psbt_tools::import::{Context, Imported, import};
+use psbt_tools::{display, files};
+use serde_json::{Value, json};
+
+use super::{Chain, open_chain, unix_time};
+use crate::chain::{Acceptance, script};
+use crate::documents::{Taken, take};
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::payment::spent_outputs;
+use crate::store::{Payment, Store};
+use crate::wallet::OpenWallet;
+
+/// Takes signed payments back, checks them against what was asked for, and broadcasts them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: watch-node submit pay-signed.psbt")]
+pub struct Args {
+    /// Signed PSBTs.
+    #[arg(required = true)]
+    file: Vec<PathBuf>,
+}
+
+/// One file after the other; what was broadcast before a failure stays broadcast, and a retry sends the same bytes.
+pub fn run(dir: &Path, args: &Args) -> Result<Output> {
+    let mut store = Store::open(dir)?;
+    let _lock = store.lock()?;
+    let wallets = OpenWallet::all(&store)?;
+    let chain = open_chain(dir, &store.config()?)?;
+    let mut texts = Vec::new();
+    let mut submitted = Vec::new();
+    for file in &args.file {
+        let (text, json) = submit(&mut store, chain.as_ref(), &wallets, file)?;
+        texts.push(text);
+        submitted.push(json);
+    }
+    texts.push("Next: watch-node sync && watch-node payments".to_owned());
+    Ok(Output::done(texts.join("\n"), json!({"submitted": submitted})))
+}
+
+fn submit(
+    store: &mut Store,
+    chain: &dyn Chain,
+    wallets: &[OpenWallet],
+    file: &Path,
+) -> Result<(String, Value)> {
+    let bytes = files::read(file, files::DEFAULT_LIMIT)?;
+    let rules: Vec<_> = wallets.iter().map(|wallet| wallet.rules.clone()).collect();
+    let context = Context { network: Some(store.network()?), now: Some(unix_time()), ..Context::default() };
+    let first = import(bytes.clone(), &rules, &context)?;
+    let payment = known_payment(store, &first)?;
+    let requested = payment.spend.unsigned_transaction();
+    same_transaction(&requested, &first.psbt().unsigned_tx)?;
+
+    let wallet = wallets
+        .iter()
+        .find(|wallet| wallet.row.id == payment.wallet)
+        .ok_or(Error::CorruptStore("payment without its wallet"))?;
+    let context = Context { marks: wallet.marks(store)?, ..context };
+    let imported = import(bytes, std::slice::from_ref(&wallet.rules), &context)?;
+    let (spend, _) = imported.cleared()?;
+    if spend.id() != payment.spend.id() {
+        return Err(Error::UnknownPayment(format!(
+            "the file claims spend {}, {} is spend {}",
+            spend.id(),
+            payment.name(),
+            payment.spend.id()
+        )));
+    }
+    // Documents are kept even when signatures are still missing: a permitted file shows its permit.
+    let taken = take(store, wallet, spend, imported.envelope())?;
+    let was_kept = payment.signed.is_some();
+    let transaction = match payment.signed.clone() {
+        Some(kept) => kept,
+        None => signed(&imported, &requested)?,
+    };
+    script::verify(&transaction, &spent_outputs(&payment.spend, &wallet.rules)?)?;
+    if let Acceptance::Refused(reason) = chain.test_acceptance(&transaction)? {
+        return Err(Error::TransactionRefused { txid: transaction.compute_txid(), reason });
+    }
+    store.keep_signed(payment.number, &transaction)?;
+    let txid = chain.submit(&transaction)?;
+    store.mark_broadcast(payment.number)?;
+    let text = format!(
+        "{} is broadcast: {txid}{}\n{}",
+        payment.name(),
+        if was_kept { " (again, the same bytes as before)" } else { "" },
+        described(taken)
+    );
+    let json = json!({
+        "payment": payment.name(),
+        "txid": txid.to_string(),
+        "spend_id": payment.spend.id().to_string(),
+        "again": was_kept,
+        "permits": taken.permits,
+        "receipts": taken.receipts,
+        "ignored": taken.ignored,
+    });
+    Ok((text, json))
+}
+
+/// The payment that a file belongs to: by the request in its envelope, by its spend, or by a coin that it spends.
+/// Whether it is unchanged is decided afterwards.
+fn known_payment(store: &Store, file: &Imported) -> Result<Payment> {
+    let requests: Vec<_> = file
+        .envelope()
+        .get(Kind::Request)
+        .filter_map(|bytes| SignedRequest::from_bytes(bytes).ok())
+        .map(|signed| signed.request.id())
+        .collect();
+    let transaction = &file.psbt().unsigned_tx;
+    let txid = transaction.compute_txid();
+    let spends = |payment: &Payment| {
+        let mut coins = payment.spend.inputs().iter().map(|input| input.outpoint);
+        coins.any(|coin| transaction.input.iter().any(|input| input.previous_output == coin))
+    };
+    let payments = store.payments()?;
+    payments
+        .iter()
+        .find(|payment| payment.unsigned_txid == txid)
+        .or_else(|| payments.iter().find(|payment| requests.contains(&payment.request.id())))
+        .or_else(|| payments.iter().rev().find(|payment| spends(payment)))
+        .cloned()
+        .ok_or_else(|| Error::UnknownPayment(format!("transaction {txid} is no payment of this folder")))
+}
+
+/// The signed transaction of a file; C33 once more, after finalising.
+fn signed(file: &Imported, requested: &Transaction) -> Result<Transaction> {
+    let mut psbt = file.psbt().clone();
+    finalize(&mut psbt)?;
+    let transaction = extract(&psbt, &FeeBounds::default())?;
+    same_transaction(requested, &transaction)?;
+    Ok(transaction)
+}
+
+fn described(taken: Taken) -> String {
+    let mut text = format!(
+        "kept {} verified {} and {} verified {}",
+        taken.permits,
+        plural(taken.permits, "permit"),
+        taken.receipts,
+        plural(taken.receipts, "receipt")
+    );
+    if taken.ignored > 0 {
+        text.push_str(&format!(
+            "; {} {} not by whom was pinned here and count for nothing",
+            taken.ignored,
+            if taken.ignored == 1 { "document is" } else { "documents are" }
+        ));
+    }
+    display::escape(&text)
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}

@@ -1,0 +1,47 @@
+//! The whole cycle with real processes: key, wallet, funding, payment, signature, broadcast, refusal, reconciliation.
+//!
+//! Nothing here is a shortcut: every step is a program of this project, of OpenSSH or of Bitcoin Core, started with
+//! the command line that is printed.
+
+mod node;
+mod stage;
+mod story;
+
+use std::path::Path;
+use std::time::Instant;
+
+use clap::ValueEnum;
+
+use crate::error::Result;
+use crate::output::Output;
+use stage::Stage;
+
+/// Where the demo's blocks come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DemoChain {
+    /// The chain inside watch-node.
+    Embedded,
+    /// Bitcoin Core: BITCOIND_EXE, else `bitcoind` on PATH, else what tests/bitcoind built.
+    Core,
+}
+
+/// Runs every step, or stops with an error that names the step. Processes and files are gone afterwards, except that
+/// `keep` names a folder that stays.
+pub fn run(chain: DemoChain, keep: Option<&Path>, is_json: bool) -> Result<Output> {
+    let started = Instant::now();
+    let mut stage = Stage::new(keep, is_json)?;
+    let ending = story::tell(&mut stage, chain)?;
+    let seconds = started.elapsed().as_secs_f32();
+    let text = format!(
+        "\ntransaction     {}\nconfirmations   {}\nrefused         {}\nreconciliation  {}\nelapsed         {seconds:.1} s",
+        ending.txid, ending.confirmations, ending.refusal, ending.reconciliation
+    );
+    let json = serde_json::json!({
+        "txid": ending.txid,
+        "confirmations": ending.confirmations,
+        "refusal": ending.refusal,
+        "reconciliation": ending.reconciliation,
+        "elapsed_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    Ok(Output::done(text, json))
+}

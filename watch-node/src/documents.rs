@@ -1,0 +1,76 @@
+//! Which permits and receipts count: only verified ones, by those who were pinned.
+
+use policies::authority::Authority;
+use policies::codec::Canonical;
+use policies::permit::{Permit, Receipt};
+use policies::spend::Spend;
+use psbt_tools::envelope::{Envelope, Kind};
+
+use crate::error::Result;
+use crate::store::Store;
+use crate::wallet::OpenWallet;
+
+/// How many documents of a file were kept, and how many meant nothing here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Verified permits, new or known.
+    pub permits: usize,
+    /// Verified receipts, new or known.
+    pub receipts: usize,
+    /// Documents that are not by whom they should be, or not for this spend.
+    pub ignored: usize,
+}
+
+/// Whether an authority's policy is for this wallet: by name and, where the policy names a descriptor, by that.
+pub fn governs(authority: &Authority, wallet: &OpenWallet) -> bool {
+    let terms = authority.policy.terms().wallets.get(wallet.name());
+    terms.is_some_and(|terms| terms.id.is_none_or(|id| id == wallet.rules.id()))
+}
+
+/// Whether a permit of this authority permits exactly this spend.
+pub fn permits(authority: &Authority, permit: &Permit, spend: &Spend) -> bool {
+    let statement = &permit.statement;
+    authority.verify(permit).is_ok()
+        && statement.network == spend.network()
+        && statement.wallet == spend.wallet()
+        && statement.spend == spend.id()
+        && statement.unsigned_txid == spend.unsigned_txid()
+}
+
+/// Whether the vault that exported this wallet says so, about a spend of this wallet.
+pub fn is_by_vault_of(receipt: &Receipt, wallet: &OpenWallet) -> Result<bool> {
+    let Some(pinned) = wallet.audit_key()? else { return Ok(false) };
+    let statement = &receipt.statement;
+    Ok(statement.network == wallet.rules.network()
+        && statement.wallet == wallet.rules.id()
+        && receipt.audit_key().is_ok_and(|key| key == pinned))
+}
+
+/// Keeps the permits and receipts of a file that are for this spend and by those who were pinned.
+pub fn take(store: &mut Store, wallet: &OpenWallet, spend: &Spend, envelope: &Envelope) -> Result<Taken> {
+    let mut taken = Taken::default();
+    let authority = store.authority()?;
+    for bytes in envelope.get(Kind::Permit) {
+        match (Permit::from_bytes(bytes), &authority) {
+            (Ok(permit), Some(authority)) if permits(authority, &permit, spend) => {
+                store.add_permit(&permit)?;
+                taken.permits = taken.permits.saturating_add(1);
+            }
+            _ => taken.ignored = taken.ignored.saturating_add(1),
+        }
+    }
+    for bytes in envelope.get(Kind::Receipt) {
+        match Receipt::from_bytes(bytes) {
+            Ok(receipt)
+                if receipt.statement.spend == spend.id()
+                    && receipt.statement.unsigned_txid == spend.unsigned_txid()
+                    && is_by_vault_of(&receipt, wallet)? =>
+            {
+                store.add_receipt(&receipt)?;
+                taken.receipts = taken.receipts.saturating_add(1);
+            }
+            _ => taken.ignored = taken.ignored.saturating_add(1),
+        }
+    }
+    Ok(taken)
+}

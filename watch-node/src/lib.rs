@@ -1,0 +1,26 @@
+//! The online, watch-only node: it follows the descriptors of cold wallets and holds no private key.
+//!
+//! The path of a fact is one line: chain source → verification (proof of work, merkle root) → script index →
+//! wallet state → one database transaction per block.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+pub mod chain;
+pub mod cli;
+pub mod coins;
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod documents;
+pub mod error;
+pub mod export;
+pub mod index;
+pub mod output;
+pub mod payment;
+pub mod reconcile;
+pub mod select;
+pub mod store;
+pub mod tracker;
+pub mod wallet;
+
+pub use error::{Error, Result};
