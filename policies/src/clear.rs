@@ -5,7 +5,7 @@ use crate::authority::Authority;
 use crate::check::{Check, Code, Finding, Outcome, verdict};
 use crate::codec::Canonical;
 use crate::evidence::Evidence;
-use crate::examine::{Exhibit, FeeBounds, Marks, examine, signed_before};
+use crate::examine::{Exhibit, FeeBounds, FeeCeiling, Marks, examine, signed_before};
 use crate::history::{Charge, History};
 use crate::id::{PermitId, RequestId, SpendId, VaultId};
 use crate::judge::{Case, Verdict, judge};
@@ -228,7 +228,7 @@ pub fn repeat(
         wallet: dossier.wallet,
         // The marks and fees of the first time held; both only widen what is accepted here.
         marks: Marks { gap: u32::MAX, ..Marks::default() },
-        fees: FeeBounds { ask: UNBOUNDED, refuse: UNBOUNDED },
+        fees: FeeBounds { ask: FeeCeiling::UNLIMITED, refuse: FeeCeiling::UNLIMITED },
     };
     let refusals: Vec<_> =
         examine(&exhibit).into_iter().filter(|finding| finding.outcome == Outcome::Refuse).collect();
@@ -238,12 +238,6 @@ pub fn repeat(
         Err(refusals)
     }
 }
-
-const UNBOUNDED: crate::examine::FeeCeiling = crate::examine::FeeCeiling {
-    amount: bitcoin::Amount::MAX_MONEY,
-    percent: u64::MAX,
-    sat_per_vb: u64::MAX,
-};
 
 fn authorisation(message: impl Into<String>) -> Finding {
     Finding::refuse(Check::AUTHORISATION, message)

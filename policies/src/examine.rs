@@ -95,6 +95,10 @@ impl Default for FeeBounds {
 }
 
 impl FeeCeiling {
+    /// No ceiling on any basis.
+    pub const UNLIMITED: FeeCeiling =
+        FeeCeiling { amount: Amount::MAX_MONEY, percent: u64::MAX, sat_per_vb: u64::MAX };
+
     /// The bases on which a fee is above this ceiling, in words; empty when it is within. Percent is n/a without
     /// external outputs and ignored up to a fee of 10,000 sat.
     pub fn exceeded(&self, spend: &Spend, vsize: u64) -> Vec<String> {

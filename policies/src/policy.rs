@@ -220,16 +220,29 @@ impl Policy {
         })
     }
 
-    /// From which fee on to ask and to refuse: the policy's own ceilings where it sets any, else the defaults.
+    /// From which fee on to ask and to refuse: on each basis the tightest ceiling that the policy sets, else the
+    /// default of C16. A ceiling of the policy both asks and refuses, so within it nothing is asked.
     pub fn fee_bounds(&self, requester: &Requester, wallet: &str) -> FeeBounds {
-        self.limits_for(requester, wallet)
-            .filter_map(|limit| limit.fee)
-            .reduce(|a, b| FeeCeiling {
+        let mut bounds = FeeBounds::default();
+        let tightest =
+            self.limits_for(requester, wallet).filter_map(|limit| limit.fee).reduce(|a, b| FeeCeiling {
                 amount: a.amount.min(b.amount),
                 percent: a.percent.min(b.percent),
                 sat_per_vb: a.sat_per_vb.min(b.sat_per_vb),
-            })
-            .map_or_else(FeeBounds::default, |ceiling| FeeBounds { ask: ceiling, refuse: ceiling })
+            });
+        let Some(set) = tightest else { return bounds };
+        for ceiling in [&mut bounds.ask, &mut bounds.refuse] {
+            if set.amount < FeeCeiling::UNLIMITED.amount {
+                ceiling.amount = set.amount;
+            }
+            if set.percent < FeeCeiling::UNLIMITED.percent {
+                ceiling.percent = set.percent;
+            }
+            if set.sat_per_vb < FeeCeiling::UNLIMITED.sat_per_vb {
+                ceiling.sat_per_vb = set.sat_per_vb;
+            }
+        }
+        bounds
     }
 }
 
@@ -487,5 +500,17 @@ pub(crate) mod tests {
         terms.limits.push(limit("Fee 1", |l| l.fee = Some(ceiling(100, 9))));
         terms.limits.push(limit("Fee 2", |l| l.fee = Some(ceiling(200, 3))));
         assert_eq!(Policy::new(terms).unwrap().fee_bounds(&desk, "savings").refuse, ceiling(100, 3));
+    }
+
+    #[test]
+    fn a_basis_that_the_policy_leaves_out_keeps_its_default() {
+        let mut terms = terms();
+        terms.limits.push(limit("Fee", |l| {
+            l.fee = Some(FeeCeiling { amount: Amount::from_sat(10_000_000), ..FeeCeiling::UNLIMITED });
+        }));
+        let bounds = Policy::new(terms).unwrap().fee_bounds(&Requester::Key(public(3)), "savings");
+        let default = FeeBounds::default();
+        assert_eq!(bounds.refuse, FeeCeiling { amount: Amount::from_sat(10_000_000), ..default.refuse });
+        assert_eq!(bounds.ask, FeeCeiling { amount: Amount::from_sat(10_000_000), ..default.ask });
     }
 }

@@ -154,6 +154,9 @@ fn forged_signatures_are_neither_finalised_nor_extracted() {
     let other = *psbt.inputs[1].partial_sigs.values().next().unwrap();
     *psbt.inputs[0].partial_sigs.values_mut().next().unwrap() = other;
     assert_eq!(code(finalize(&mut psbt)), "C14");
+    let mut psbt = signed(&payment(ScriptKind::Tr));
+    psbt.inputs[0].tap_key_sig = psbt.inputs[1].tap_key_sig;
+    assert_eq!(code(finalize(&mut psbt)), "C14");
     for kind in KINDS {
         let mut psbt = signed(&payment(kind));
         finalize(&mut psbt).unwrap();
@@ -176,10 +179,22 @@ fn an_absurd_fee_is_not_extracted() {
     assert!(extract(&psbt, &generous).is_ok());
 }
 
-type Edit = fn(&mut Transaction);
+#[test]
+fn an_absurd_feerate_is_not_extracted() {
+    let with_fee = |sat: u64| {
+        let mut payment = payment(ScriptKind::Tr);
+        payment.parts.outputs[1].value = Amount::from_sat(60_000_000 - sat);
+        let mut psbt = signed(&payment);
+        finalize(&mut psbt).unwrap();
+        extract(&psbt, &FeeBounds::default()).map(|_| ()).map_err(|error| error.code())
+    };
+    assert_eq!(with_fee(190_000), Ok(()));
+    assert_eq!(with_fee(400_000), Err("C16".to_owned()));
+}
 
 #[test]
 fn each_difference_from_the_request_is_c33() {
+    type Edit = fn(&mut Transaction);
     let requested = payment(ScriptKind::Wpkh).spend().unsigned_transaction();
     assert!(same_transaction(&requested, &requested).is_ok());
     let edits: [(&str, Edit); 6] = [

@@ -1,6 +1,5 @@
 //! A vault without a console: messages go straight to it, as a lying reader or console would send them.
 
-use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command};
@@ -28,14 +27,14 @@ impl Vault {
     /// # Panics
     /// When it cannot be started.
     pub fn start(store: &Path) -> Self {
-        Self::start_below(store, |vault| vault)
+        Self::start_below(store, |vault| vault).expect("the vault says Hello")
     }
 
-    /// Starts one below another program, such as a tracer.
+    /// Starts one below another program, such as a tracer; `None` when it ends before it says Hello.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn start_below(store: &Path, wrap: impl FnOnce(Vec<String>) -> Vec<String>) -> Self {
+    pub fn start_below(store: &Path, wrap: impl FnOnce(Vec<String>) -> Vec<String>) -> Option<Self> {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
         let passphrase = passphrase_file();
@@ -60,7 +59,8 @@ impl Vault {
         let mut vault = Self { socket: ours.into(), child, id: 0 };
         drop((theirs, passphrase));
         match vault.call(RequestBody::Hello { protocol: PROTOCOL }) {
-            Some(ReplyBody::Hello { .. }) => vault,
+            Some(ReplyBody::Hello { .. }) => Some(vault),
+            None => None,
             other => panic!("no Hello: {other:?}"),
         }
     }
@@ -94,17 +94,29 @@ impl Vault {
     }
 
     /// Closes the connection and waits for the vault's end.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
     pub fn end(mut self) -> std::process::ExitStatus {
-        let Self { socket, child, .. } = &mut self;
-        socket.flush().ok();
-        rustix::net::shutdown(&*socket, rustix::net::Shutdown::Both).ok();
-        child.wait().expect("the vault ends")
+        self.close()
+    }
+
+    fn close(&mut self) -> std::process::ExitStatus {
+        rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both).ok();
+        self.child.wait().expect("the vault ends")
+    }
+}
+
+impl Drop for Vault {
+    /// A store is free for the next vault only when this one is gone.
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
 /// An unlinked file that holds the passphrase, read from its beginning.
 fn passphrase_file() -> OwnedFd {
-    use std::io::Seek;
+    use std::io::{Seek, Write};
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(PASSPHRASE).unwrap();
     file.rewind().unwrap();

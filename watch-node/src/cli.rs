@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::commands;
+use crate::demo;
 use crate::error::{Error, Result};
 use crate::output::{Output, print_error};
 
@@ -54,6 +55,11 @@ enum Command {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == demo::NO_TERMINAL) {
+        let error = demo::become_without_terminal(std::env::args_os().skip(2));
+        eprintln!("error: {error}");
+        return u8::try_from(demo::NOT_STARTED).map_or(ExitCode::FAILURE, ExitCode::from);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -98,8 +98,9 @@ fn each_refusal_has_its_exit_code_and_a_hint() {
     );
     assert_eq!(run(dir, "init --network regtest --chain embedded").code, 0);
     refused(dir, "init --network regtest --chain embedded", 3, "already-initialised");
-    refused(dir, &format!("regtest fund {ADDRESS} 0.5"), 2, "bad-amount");
-    refused(dir, "regtest fund 1BoatSLRHtKNngkdXEeobR76b53LETtpyT 1btc", 2, "bad-address");
+    refused(dir, &format!("regtest fund {ADDRESS} 0.5"), 2, "usage");
+    refused(dir, "regtest fund 1BoatSLRHtKNngkdXEeobR76b53LETtpyT 1btc", 3, "wrong-network");
+    refused(dir, "regtest fund nonsense 1btc", 2, "bad-address");
     refused(dir, &format!("regtest fund {ADDRESS} 1btc"), 3, "miner-poor");
     for command in ["balance", "coins", "history", "address"] {
         refused(dir, &format!("{command} nobody"), 3, "unknown-wallet");
@@ -114,7 +115,15 @@ fn help_has_an_example_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     for command in [
         "init",
+        "wallet import",
         "wallet list",
+        "trust",
+        "pay",
+        "submit",
+        "payments show",
+        "payments export",
+        "reconcile",
+        "demo",
         "sync",
         "status",
         "address",

@@ -16,6 +16,8 @@ use crate::error::Result;
 use crate::output::Output;
 use stage::Stage;
 
+pub use stage::{NO_TERMINAL, NOT_STARTED, become_without_terminal};
+
 /// Where the demo's blocks come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DemoChain {

@@ -1,6 +1,8 @@
 //! The folder and the programs of a demo, and one command after the other.
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,6 +16,24 @@ use crate::error::{Error, Result};
 
 /// Our own programs, each found beside this one.
 const OURS: [&str; 5] = ["watch-node", "gatekeeper", "cold-signer", "cold-vault", "psbt-tools"];
+
+/// First argument by which this program becomes another one without a terminal.
+pub const NO_TERMINAL: &str = "no-terminal";
+
+/// Exit code when that program does not start, as shells have it.
+pub const NOT_STARTED: i32 = 127;
+
+/// Becomes the program that the arguments name, in a session of its own: without a terminal nothing can stop to ask
+/// somebody, and a vault that makes a key says that nobody has seen its words. Returns only when that fails.
+pub fn become_without_terminal(mut arguments: impl Iterator<Item = OsString>) -> std::io::Error {
+    if let Err(error) = rustix::process::setsid() {
+        return error.into();
+    }
+    match arguments.next() {
+        Some(program) => Command::new(program).args(arguments).exec(),
+        None => std::io::ErrorKind::InvalidInput.into(),
+    }
+}
 
 /// Where everything happens.
 pub struct Stage {
@@ -70,7 +90,7 @@ impl Stage {
         };
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // The running command gets Ctrl-C from the terminal itself; here it ends the demo in order.
+            // The running command ends by itself, then the demo stops and everything is removed.
             signal_hook::flag::register(signal, Arc::clone(&interrupted)).map_err(Error::file("signals"))?;
         }
         Ok(Self { dir, _temporary: temporary, programs, step: String::new(), is_json, interrupted })
@@ -152,12 +172,18 @@ impl Stage {
             return Err(self.fault("interrupted"));
         }
         let path = if OURS.contains(program) { self.programs.join(program) } else { PathBuf::from(program) };
-        let output = Command::new(&path)
+        let own = std::env::current_exe().map_err(Error::file("watch-node"))?;
+        let output = Command::new(own)
+            .arg(NO_TERMINAL)
+            .arg(&path)
             .args(arguments)
             .current_dir(&self.dir)
             .stdin(Stdio::null())
             .output()
             .map_err(|error| self.fault(format!("{program} does not start: {error}")))?;
+        if output.status.code() == Some(NOT_STARTED) {
+            return Err(self.fault(format!("{program} does not start")));
+        }
         Ok(Answer {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -193,7 +219,7 @@ fn shown(line: &[&str]) -> String {
         if !word.is_empty() && word.chars().all(is_plain) {
             text.push_str(word);
         } else {
-            text.push_str(&format!("'{word}'"));
+            text.push_str(&format!("'{}'", word.replace('\'', "'\\''")));
         }
     }
     text
@@ -209,5 +235,6 @@ mod tests {
             shown(&["/opt/bin/bitcoin-cli", "-regtest", "[\"02\"]", ""]),
             "bitcoin-cli -regtest '[\"02\"]' ''"
         );
+        assert_eq!(shown(&["a", "wpkh([00/84'/1'])"]), r"a 'wpkh([00/84'\''/1'\''])'");
     }
 }

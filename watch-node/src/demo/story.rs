@@ -119,7 +119,10 @@ fn vault(stage: &mut Stage) -> Result<()> {
     let with =
         |command: &[&'static str]| -> Vec<&'static str> { command.iter().copied().chain(SIGNER).collect() };
     stage.run(&with(&["cold-signer", "trust", "--authority", "gate/authority.pub", "--kdf-floor"]))?;
-    stage.say("\nThe backup words are not shown here, because nobody could write them down: regtest only.");
+    stage.say(
+        "\nThe programs of a demo have no terminal, so the backup words are not shown and nobody has them. \
+         Signers do that on test networks only.",
+    );
     stage.run(&with(&[
         "cold-signer",
         "new-key",
@@ -129,7 +132,6 @@ fn vault(stage: &mut Stage) -> Result<()> {
         "regtest",
         "--script",
         "wpkh",
-        //UNSEEN
     ]))?;
     stage.run(&with(&["cold-signer", "export", "--wallet", "savings", "-o", "savings.json"]))?;
     stage.step("The gatekeeper learns the vault");

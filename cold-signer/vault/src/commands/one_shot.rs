@@ -23,6 +23,9 @@ pub(super) struct OneShot {
     /// Make the store when there is none.
     #[arg(long)]
     create: bool,
+    /// Make keys without showing their words: for demos and tests, refused on mainnet.
+    #[arg(long)]
+    words_unseen: bool,
 }
 
 impl OneShot {
@@ -74,6 +77,8 @@ impl OneShot {
             (None, Some(_)) => Some(PassphraseSource::Terminal),
             (None, None) => None,
         };
-        Ok(Vault::new(store, source, terminal, controls, live))
+        let mut vault = Vault::new(store, source, terminal, controls, live);
+        vault.show_words(!self.words_unseen);
+        Ok(vault)
     }
 }

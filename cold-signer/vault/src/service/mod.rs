@@ -54,6 +54,7 @@ pub struct Vault {
     controls: Vec<Control>,
     live_network: Vec<String>,
     greeted: bool,
+    words_shown: bool,
 }
 
 /// What exists only while the vault is unlocked.
@@ -103,7 +104,21 @@ impl Vault {
         controls: Vec<Control>,
         live_network: Vec<String>,
     ) -> Self {
-        Self { store, open: None, source, terminal, controls, live_network, greeted: false }
+        Self {
+            store,
+            open: None,
+            source,
+            terminal,
+            controls,
+            live_network,
+            greeted: false,
+            words_shown: true,
+        }
+    }
+
+    /// Whether a new key's words are shown where there is a terminal. Off for demos; never off on mainnet.
+    pub fn show_words(&mut self, shown: bool) {
+        self.words_shown = shown;
     }
 
     /// Answers one request.

@@ -29,7 +29,8 @@ pub(super) fn handle(vault: &mut Vault, wanted: &NewKey) -> Result<ReplyBody, Fa
         other => return Err(refused(format!("{other} words: expected 12 or 24"))),
     };
     let mut terminal = vault.terminal.take();
-    let made = make(vault, wanted, count, terminal.as_deref_mut());
+    let ceremony = terminal.as_deref_mut().filter(|_| vault.words_shown);
+    let made = make(vault, wanted, count, ceremony);
     vault.terminal = terminal;
     made
 }
@@ -58,7 +59,7 @@ fn make(
             return Err(Fault::new(
                 FaultKind::Incomplete,
                 "no-terminal",
-                "a mainnet key's backup words must be shown, and the vault has no terminal",
+                "a mainnet key's backup words must be shown on a terminal of the vault",
                 "run new-key in a terminal; keys without a backup are made on test networks only",
             ));
         }
