@@ -5,6 +5,7 @@ use crate::history::{Charge, History};
 use crate::id::RequestId;
 use crate::policy::{Allow, Destination, Limit, Policy, Requester, Window};
 use crate::spend::{Spend, SpendOutput};
+use crate::text::{amount_text, duration_text};
 use crate::wallet::Wallet;
 
 /// Everything that a judgement depends on. Same case, same verdict.
@@ -141,10 +142,10 @@ fn exceeded(case: &Case<'_>, limit: &Limit) -> Vec<Finding> {
             Finding::refuse(
                 Rule::LimitPerPayment,
                 format!(
-                    "limit `{}`: {} sat leave the wallet, at most {} sat a payment",
+                    "limit `{}`: {} would leave the wallet, at most {} may in one payment",
                     limit.name,
-                    outflow.to_sat(),
-                    most.to_sat()
+                    amount_text(outflow),
+                    amount_text(most)
                 ),
             )
             .hint("pay less at once"),
@@ -182,18 +183,19 @@ fn window_exceeded(case: &Case<'_>, limit: &Limit, window: Window) -> Option<Fin
     if !over && !often {
         return None;
     }
-    let most = |value: Option<String>| value.unwrap_or_else(|| "no ceiling".to_owned());
+    let mut ceilings = Vec::new();
+    ceilings.extend(window.amount.map(amount_text));
+    ceilings.extend(window.count.map(|count| format!("{count} payments")));
     Some(
         Finding::refuse(
             Rule::LimitPerWindow,
             format!(
-                "limit `{}`: with this payment {} sat in {} payments within {} s; at most {} sat, {} payments",
+                "limit `{}`: with this payment {} in {} payments within {}; at most {}",
                 limit.name,
-                total.map_or_else(|| "more than 2^64".to_owned(), |total| total.to_sat().to_string()),
+                total.map_or_else(|| "more than 2^64 sat".to_owned(), amount_text),
                 count.saturating_add(1),
-                window.seconds,
-                most(window.amount.map(|amount| amount.to_sat().to_string())),
-                most(window.count.map(|count| count.to_string()))
+                duration_text(window.seconds),
+                ceilings.join(" and ")
             ),
         )
         .hint("wait until earlier payments leave the window, or pay less"),

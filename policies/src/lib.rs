@@ -26,4 +26,5 @@ pub mod permit;
 pub mod policy;
 pub mod request;
 pub mod spend;
+pub mod text;
 pub mod wallet;

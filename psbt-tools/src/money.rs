@@ -6,24 +6,7 @@ use bitcoin::{Amount, Weight};
 use serde_json::Value;
 use std::fmt;
 
-/// `0.015 000 00 BTC (1 500 000 sat)`.
-pub fn amount_text(amount: Amount) -> String {
-    format!("{} ({})", btc_text(amount), sat_text(amount))
-}
-
-/// `0.015 000 00 BTC`: eight decimals in groups of three.
-pub fn btc_text(amount: Amount) -> String {
-    let digits = format!("{:09}", amount.to_sat());
-    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(8));
-    let (first, rest) = fraction.split_at(3);
-    let (second, third) = rest.split_at(3);
-    format!("{}.{first} {second} {third} BTC", grouped(whole))
-}
-
-/// `1 500 000 sat`.
-pub fn sat_text(amount: Amount) -> String {
-    format!("{} sat", grouped(&amount.to_sat().to_string()))
-}
+pub use policies::text::{amount_text, btc_text, sat_text};
 
 /// Reads an amount that a person typed: digits with the unit `btc` or `sat`, in either case, with or without
 /// spaces; `0.01btc`, `0.01 BTC`, `1 500 000 sat`.
@@ -90,29 +73,10 @@ impl fmt::Display for Feerate {
 }
 
 /// Digits in groups of three from the right.
-fn grouped(digits: &str) -> String {
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        let left = digits.len().saturating_sub(at);
-        if at > 0 && left.is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn amounts_read_as_the_style_says() {
-        assert_eq!(amount_text(Amount::from_sat(1_500_000)), "0.015 000 00 BTC (1 500 000 sat)");
-        assert_eq!(amount_text(Amount::ZERO), "0.000 000 00 BTC (0 sat)");
-        assert_eq!(amount_text(Amount::MAX_MONEY), "21 000 000.000 000 00 BTC (2 100 000 000 000 000 sat)");
-    }
 
     #[test]
     fn typed_amounts_need_a_unit() {

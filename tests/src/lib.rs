@@ -1,5 +1,6 @@
-//! What whole-system tests share: the built programs, and a vault that is spoken to without a console.
+//! What whole-system tests share: the built programs, a vault that is spoken to without a console, and a person's folder.
 
 pub mod company;
+pub mod office;
 pub mod programs;
 pub mod vault;

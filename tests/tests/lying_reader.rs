@@ -240,11 +240,8 @@ fn a_coin_is_signed_for_one_spend_and_a_request_is_paid_once() {
     assert_eq!(again, stage.sign(&first).unwrap());
     // A consent for another spend gets nothing.
     let next = stage.honest(|_, _, _| ());
-    let fault = stage.vault.refused(RequestBody::Sign {
-        bundle: next,
-        consent: first.spend.id(),
-        accepted: vec![],
-    });
+    let fault =
+        stage.vault.refused(RequestBody::Sign { bundle: next, consent: first.spend.id(), accepted: vec![] });
     assert_eq!(fault.code, "consent");
 }
 

@@ -19,7 +19,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 fn metadata() -> Value {
     let output = run(Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
         .current_dir(root()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -91,7 +98,9 @@ fn the_vault_links_only_what_its_allow_list_names() {
     let gone: Vec<_> = listed.difference(&linked).collect();
     assert!(surplus.is_empty(), "cold-vault links what its allow-list does not name: {surplus:?}");
     assert!(gone.is_empty(), "the allow-list names what cold-vault no longer links: {gone:?}");
-    for never in ["psbt-tools", "rqrr", "qrcode", "rxing", "image", "rustls", "ureq", "hyper", "toml", "jsonrpc"] {
+    for never in
+        ["psbt-tools", "rqrr", "qrcode", "rxing", "image", "rustls", "ureq", "hyper", "toml", "jsonrpc"]
+    {
         assert!(!linked.contains(never), "cold-vault must never link {never}");
     }
 }
@@ -130,12 +139,25 @@ fn the_release_vault_holds_no_psbt_symbol() {
 #[test]
 fn the_top_level_holds_only_what_it_may() {
     let allowed = [
-        "Cargo.toml", "Cargo.lock", "cold-signer", "watch-node", "psbt-tools", "policies", "tests", "README.md",
-        "LICENSE-MIT", "LICENSE-APACHE", "docs", "target",
+        "Cargo.toml",
+        "Cargo.lock",
+        "cold-signer",
+        "watch-node",
+        "psbt-tools",
+        "policies",
+        "tests",
+        "README.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "docs",
+        "target",
     ];
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name} does not belong at the top");
+        assert!(
+            name.starts_with('.') || allowed.contains(&name.as_str()),
+            "{name} does not belong at the top"
+        );
     }
 }
 

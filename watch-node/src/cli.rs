@@ -111,6 +111,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
+    eprintln!("hint: see `watch-node --help`");
     if std::env::args_os().any(|argument| argument == "--json") {
         let message = error.to_string();
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -1,11 +1,14 @@
 //! A payment from recipients to a request file, and where an existing one stands.
 
+use std::collections::{HashMap, HashSet};
+
 use bitcoin::absolute::LockTime;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, Sequence, Transaction, TxOut, Txid};
 use policies::codec::Canonical;
 use policies::evidence::Evidence;
 use policies::examine::Marks;
+use policies::id::SpendId;
 use policies::request::{Head, Recipient, Request, SignedRequest};
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Branch, Keypath, Wallet};
@@ -227,31 +230,56 @@ impl Stage {
             _ => 0,
         }
     }
+}
 
-    /// Derives it from documents and chain.
-    pub fn of(store: &Store, payment: &Payment) -> Result<Self> {
-        let tip = store.tip()?.map_or(0, |tip| tip.height);
+/// What every payment's stage follows from, read once.
+pub struct Stages<'a> {
+    store: &'a Store,
+    tip: u32,
+    /// Height and mempool mark of each transaction that spends a coin of ours.
+    spending: HashMap<Txid, (Option<u32>, bool)>,
+    permitted: HashSet<SpendId>,
+    receipted: HashSet<SpendId>,
+}
+
+impl<'a> Stages<'a> {
+    /// Reads documents and chain.
+    pub fn load(store: &'a Store) -> Result<Self> {
         let spending = store.spending_transactions()?;
-        let own = spending.iter().find(|own| own.transaction.compute_txid() == payment.unsigned_txid);
-        if let Some(height) = own.and_then(|own| own.height) {
-            let depth = tip.saturating_sub(height).saturating_add(1);
+        Ok(Self {
+            store,
+            tip: store.tip()?.map_or(0, |tip| tip.height),
+            spending: spending
+                .iter()
+                .map(|own| (own.transaction.compute_txid(), (own.height, own.in_mempool)))
+                .collect(),
+            permitted: store.permits()?.iter().map(|permit| permit.statement.spend).collect(),
+            receipted: store.receipts()?.iter().map(|receipt| receipt.statement.spend).collect(),
+        })
+    }
+
+    /// Where this payment stands.
+    pub fn of(&self, payment: &Payment) -> Result<Stage> {
+        let (height, in_mempool) =
+            self.spending.get(&payment.unsigned_txid).copied().unwrap_or((None, false));
+        if let Some(height) = height {
+            let depth = self.tip.saturating_sub(height).saturating_add(1);
             return Ok(if depth >= SETTLED { Stage::Settled(depth) } else { Stage::Confirmed(depth) });
         }
-        if let Some(other) = store.replaced_by(payment)? {
+        if let Some(other) = self.store.replaced_by(payment)? {
             return Ok(Stage::Replaced(other));
         }
-        if own.is_some_and(|own| own.in_mempool) {
+        if in_mempool {
             return Ok(Stage::Seen);
         }
         if payment.conduct == Conduct::Broadcast {
             return Ok(Stage::Broadcast);
         }
         let id = payment.spend.id();
-        if payment.signed.is_some() || store.receipts()?.iter().any(|receipt| receipt.statement.spend == id) {
+        if payment.signed.is_some() || self.receipted.contains(&id) {
             return Ok(Stage::Signed);
         }
-        let permitted = store.permits()?.iter().any(|permit| permit.statement.spend == id);
-        Ok(if permitted { Stage::Permitted } else { Stage::Exported })
+        Ok(if self.permitted.contains(&id) { Stage::Permitted } else { Stage::Exported })
     }
 }
 

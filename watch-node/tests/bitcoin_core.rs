@@ -237,10 +237,7 @@ fn blocks_mempool_and_relay_of_bitcoin_core_are_used_as_the_tracker_needs_them()
     ));
     let wrong = folder.path().join("cookie");
     std::fs::write(&wrong, "__cookie__:wrong").unwrap();
-    assert!(matches!(
-        Core::connect(&bitcoind.url(), &wrong, Network::Regtest),
-        Err(Error::Unauthorised { .. })
-    ));
+    assert!(matches!(Core::connect(&bitcoind.url(), &wrong, Network::Regtest), Err(Error::BadCookie { .. })));
     bitcoind.stop();
     assert!(matches!(core.tip(), Err(Error::Unreachable { .. })));
 }

@@ -152,3 +152,15 @@ fn two_processes_write_one_after_the_other() {
     });
     assert_eq!(run(dir, "status --json").json()["tip"], 80);
 }
+
+#[test]
+fn a_demo_without_its_programs_says_how_to_build_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let alone = dir.path().join("watch-node");
+    std::fs::copy(env!("CARGO_BIN_EXE_watch-node"), &alone).unwrap();
+    let output = Command::new(&alone).arg("demo").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("the demo needs gatekeeper"), "{stderr}");
+    assert!(stderr.contains("hint: build all programs: cargo build --release"), "{stderr}");
+}

@@ -148,7 +148,9 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             "address": address(recipient), "amount_sat": recipient.amount.to_sat(),
         })).collect::<Vec<_>>(),
     });
-    Ok(Output::done(text, json))
+    // Standard output carries the file itself when that is asked for.
+    let is_stdout = args.output == Path::new("-");
+    Ok(Output::done(if is_stdout { String::new() } else { text }, json))
 }
 
 fn recipients(args: &Args, network: Network) -> Result<Vec<Recipient>> {

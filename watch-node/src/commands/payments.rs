@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::payment::Stage;
+use crate::payment::{Stage, Stages};
 use crate::store::{Payment, Store};
 
 /// Lists payments as of the last sync.
@@ -49,10 +49,11 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let store = Store::open(dir)?;
     match &args.command {
         None => {
+            let stages = Stages::load(&store)?;
             let described = store
                 .payments()?
                 .iter()
-                .map(|payment| describe(&store, payment))
+                .map(|payment| describe(&store, &stages, payment))
                 .collect::<Result<Vec<_>>>()?;
             let (texts, list): (Vec<_>, Vec<_>) = described.into_iter().unzip();
             let text = if texts.is_empty() { "no payments".to_owned() } else { texts.join("\n") };
@@ -60,7 +61,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         }
         Some(Command::Show { payment }) => {
             let payment = store.payment(*payment)?;
-            let (mut text, json) = describe(&store, &payment)?;
+            let (mut text, json) = describe(&store, &Stages::load(&store)?, &payment)?;
             let network = store.network()?;
             for recipient in &payment.request.recipients {
                 let to = Address::from_script(&recipient.script, network)
@@ -78,14 +79,18 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         Some(Command::Export { payment, output }) => {
             let payment = store.payment(*payment)?;
             files::write_new(output, &payment.file, 0o600)?;
-            let text = format!("{} is written to {}", payment.name(), output.display());
+            // Standard output carries the file itself when that is asked for.
+            let text = match output.as_os_str() == "-" {
+                true => String::new(),
+                false => format!("{} is written to {}", payment.name(), output.display()),
+            };
             Ok(Output::done(text, json!({"payment": payment.name(), "file": output})))
         }
     }
 }
 
-fn describe(store: &Store, payment: &Payment) -> Result<(String, Value)> {
-    let stage = Stage::of(store, payment)?;
+fn describe(store: &Store, stages: &Stages<'_>, payment: &Payment) -> Result<(String, Value)> {
+    let stage = stages.of(payment)?;
     let wallet = store.wallets()?.into_iter().find(|wallet| wallet.id == payment.wallet);
     let wallet = wallet.map(|wallet| wallet.imported.name).ok_or(Error::CorruptStore("payment's wallet"))?;
     let paid: Amount = payment.request.recipients.iter().map(|recipient| recipient.amount).sum();

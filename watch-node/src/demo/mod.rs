@@ -3,6 +3,7 @@
 //! Nothing here is a shortcut: every step is a program of this project, of OpenSSH or of Bitcoin Core, started with
 //! the command line that is printed.
 
+mod forgery;
 mod node;
 mod stage;
 mod story;

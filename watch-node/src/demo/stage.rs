@@ -61,7 +61,8 @@ pub struct Answer {
 impl Stage {
     /// Makes the folder and looks for the programs.
     ///
-    /// Errors: [`Error::MissingProgram`]; [`Error::File`] when the folder cannot be made or, with `keep`, exists.
+    /// Errors: [`Error::MissingProgram`]; [`Error::Psbt`] when the folder to `keep` exists, [`Error::File`] when it cannot
+    /// be made.
     pub fn new(keep: Option<&Path>, is_json: bool) -> Result<Self> {
         let own = std::env::current_exe().map_err(Error::file("watch-node"))?;
         let programs = own.parent().map(Path::to_owned).unwrap_or_default();
@@ -77,6 +78,9 @@ impl Stage {
         }
         let (dir, temporary) = match keep {
             Some(dir) => {
+                if dir.symlink_metadata().is_ok() {
+                    return Err(psbt_tools::Error::Exists(dir.display().to_string()).into());
+                }
                 std::fs::create_dir(dir).map_err(Error::file(dir))?;
                 (std::path::absolute(dir).map_err(Error::file(dir))?, None)
             }

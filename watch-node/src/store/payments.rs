@@ -6,7 +6,7 @@ use bitcoin::{Transaction, Txid};
 use policies::codec::Canonical;
 use policies::request::{Request, payment_number};
 use policies::spend::Spend;
-use rusqlite::{Row, TransactionBehavior, params};
+use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{Branch, Store, WatchedWallet};
 use crate::error::{Error, Result};
@@ -149,10 +149,12 @@ impl Store {
 
     /// The payment of that number. Errors: [`Error::UnknownPayment`].
     pub fn payment(&self, number: u32) -> Result<Payment> {
-        self.payments()?
-            .into_iter()
-            .find(|payment| payment.number == number)
-            .ok_or_else(|| Error::UnknownPayment(format!("there is no payment {}", payment_number(number))))
+        self.db
+            .query_row(&format!("SELECT {COLUMNS} FROM payments WHERE number = ?1"), [number], |row| {
+                Ok(payment(row))
+            })
+            .optional()?
+            .ok_or_else(|| Error::UnknownPayment(format!("there is no payment {}", payment_number(number))))?
     }
 
     /// Keeps the signed transaction of a payment; the first one stays.

@@ -3,9 +3,11 @@
 use cold_wire::{Bundle, Fault, ReplyBody, Review, ReviewChange, Voucher};
 use policies::check::{Check, Finding};
 use policies::clear::{Appraisal, appraise, repeat};
+use policies::examine::FeeCeiling;
 use policies::id::VaultId;
 use policies::policy::{Limit, Policy, Requester};
 use policies::request::Recipient;
+use policies::text::{amount_text, duration_text};
 
 use super::{SayOf, Vault, dossier, key_for};
 use crate::clock;
@@ -99,23 +101,26 @@ fn voucher(appraisal: &Appraisal, policy: &Policy, bundle: &Bundle, vault: &[u8;
 fn limit_text(limit: &Limit) -> String {
     let mut parts = Vec::new();
     if let Some(most) = limit.per_payment {
-        parts.push(format!("at most {} sat a payment", most.to_sat()));
+        parts.push(format!("at most {} a payment", amount_text(most)));
     }
     if let Some(window) = limit.per_window {
         if let Some(most) = window.amount {
-            parts.push(format!("at most {} sat in {} s", most.to_sat(), window.seconds));
+            parts.push(format!("at most {} in {}", amount_text(most), duration_text(window.seconds)));
         }
         if let Some(most) = window.count {
-            parts.push(format!("at most {most} payments in {} s", window.seconds));
+            parts.push(format!("at most {most} payments in {}", duration_text(window.seconds)));
         }
     }
     if let Some(fee) = limit.fee {
-        parts.push(format!(
-            "a fee of at most {} sat, {}% and {} sat/vB",
-            fee.amount.to_sat(),
-            fee.percent,
-            fee.sat_per_vb
-        ));
+        if fee.amount < FeeCeiling::UNLIMITED.amount {
+            parts.push(format!("a fee of at most {}", amount_text(fee.amount)));
+        }
+        if fee.percent < FeeCeiling::UNLIMITED.percent {
+            parts.push(format!("a fee of at most {}% of what is paid", fee.percent));
+        }
+        if fee.sat_per_vb < FeeCeiling::UNLIMITED.sat_per_vb {
+            parts.push(format!("a fee of at most {} sat/vB", fee.sat_per_vb));
+        }
     }
     format!("{}: {}", limit.name, parts.join("; "))
 }

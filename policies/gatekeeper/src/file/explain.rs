@@ -1,12 +1,12 @@
 //! A policy in words, for the people who must agree to it.
 
 use super::PolicyFile;
-use crate::date::{DAY, date_text};
+use crate::date::date_text;
 use bitcoin::{Amount, Network};
 use policies::evidence::script_text;
 use policies::examine::FeeCeiling;
 use policies::policy::{Allow, Destination, Limit, PolicyTerms, Requester, Window};
-use psbt_tools::money::amount_text;
+use policies::text::{amount_text, duration_text};
 
 /// What the policy says, one line each, and then what one should know about it, each beginning with `note:`.
 pub fn explain(file: &PolicyFile) -> Vec<String> {
@@ -133,13 +133,4 @@ fn fee_text(fee: FeeCeiling) -> String {
         bases.push(format!("{} sat/vB", fee.sat_per_vb));
     }
     format!("fee at most {}", bases.join(" and "))
-}
-
-/// The longest unit that divides it.
-pub fn duration_text(seconds: u64) -> String {
-    let units = [(DAY, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let (size, unit) =
-        units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, "second"));
-    let number = seconds.checked_div(size).unwrap_or(seconds);
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }

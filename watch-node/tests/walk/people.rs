@@ -1,0 +1,171 @@
+//! Keys that stand for the people and machines around the node, and what they sign.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use bitcoin::Network;
+use bitcoin::Psbt;
+use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
+use bitcoin::secp256k1::Secp256k1;
+use ed25519_dalek::{Signer, SigningKey};
+use policies::authority::{Authority, SignedAuthority};
+use policies::codec::Canonical;
+use policies::id::{PolicyId, RequestId};
+use policies::identity::{Namespace, PublicKey, SshSig};
+use policies::permit::{Permit, PermitStatement, PermitVault, Receipt, ReceiptStatement, vault_id};
+use policies::policy::{Allow, Destination, Policy, PolicyTerms, Requester, WalletTerms};
+use policies::request::Head;
+use policies::spend::Spend;
+use policies::wallet::{Branch, ScriptKind, Wallet, export_text};
+use psbt_tools::envelope::{Envelope, Kind};
+use psbt_tools::import::{Context, import};
+use serde_json::{Value, json};
+
+/// A key that signs documents.
+pub fn public(n: u8) -> PublicKey {
+    PublicKey::ed25519(SigningKey::from_bytes(&[n; 32]).verifying_key().to_bytes())
+}
+
+pub fn sign(n: u8, namespace: Namespace, message: &[u8]) -> SshSig {
+    let key = SigningKey::from_bytes(&[n; 32]);
+    SshSig::create(&public(n), namespace, message, |data| key.sign(data).to_bytes())
+}
+
+/// An authority with one permit key, whose policy names the wallet `savings`.
+pub fn authority(permit_key: u8) -> SignedAuthority {
+    let terms = PolicyTerms {
+        company: format!("Company {permit_key}"),
+        version: 1,
+        previous: None,
+        valid_until: None,
+        people: BTreeMap::from([("desk".to_owned(), vec![Requester::Key(public(3))])]),
+        wallets: BTreeMap::from([("savings".to_owned(), WalletTerms::default())]),
+        allows: vec![Allow {
+            name: "Desk pays anyone".to_owned(),
+            requesters: vec!["desk".to_owned()],
+            wallet: "savings".to_owned(),
+            to: vec![Destination::Anyone],
+        }],
+        limits: vec![],
+        permit_valid_for: 86_400,
+    };
+    let authority = Authority {
+        company: terms.company.clone(),
+        permit_keys: vec![public(permit_key)],
+        policy: Policy::new(terms).unwrap(),
+    };
+    let signatures = vec![sign(permit_key, Namespace::Authority, &authority.to_bytes())];
+    SignedAuthority { authority, signatures }
+}
+
+/// A seed and an audit key.
+pub struct Vault {
+    pub wallet: Wallet,
+    pub audit: u8,
+    master: Xpriv,
+}
+
+impl Vault {
+    pub fn new(kind: ScriptKind, audit: u8) -> Self {
+        let secp = Secp256k1::new();
+        let master = Xpriv::new_master(Network::Regtest, &[audit; 32]).unwrap();
+        let path = DerivationPath::from_str(&format!("{}h/1h/0h", kind.purpose())).unwrap();
+        let account = Xpub::from_priv(&secp, &master.derive_priv(&secp, &path).unwrap());
+        let fingerprint = master.fingerprint(&secp);
+        let descriptor =
+            |n| format!("{}([{fingerprint}/{}h/1h/0h]{account}/{n}/*)", kind.as_str(), kind.purpose());
+        let wallet = Wallet::new(Network::Regtest, &[descriptor(0), descriptor(1)]).unwrap();
+        Self { wallet, audit, master }
+    }
+
+    /// What `cold-signer export` writes.
+    pub fn export(&self) -> Value {
+        let external = self.wallet.descriptor(Branch::External);
+        let internal = self.wallet.descriptor(Branch::Internal);
+        let text = export_text(Network::Regtest, "savings", &external, &internal);
+        json!({
+            "wallet": "savings", "network": "regtest", "fingerprint": "00000000",
+            "external": external, "internal": internal,
+            "vault_id": vault_id(&public(self.audit)).to_string(),
+            "audit_key": public(self.audit).to_string(),
+            "signature": sign(self.audit, Namespace::Export, text.as_bytes()).to_armor(),
+        })
+    }
+
+    /// Every input signed with the seed.
+    pub fn sign_psbt(&self, file: &[u8]) -> Psbt {
+        let mut psbt = Psbt::deserialize(file).unwrap();
+        psbt.sign(&self.master, &Secp256k1::new()).unwrap();
+        psbt
+    }
+
+    /// The spend in a file.
+    pub fn spend(&self, file: &[u8]) -> Spend {
+        let wallets = std::slice::from_ref(&self.wallet);
+        let imported = import(file.to_vec(), wallets, &Context::default()).unwrap();
+        imported.cleared().unwrap().0.clone()
+    }
+
+    /// The file signed, with a permit by this key and a receipt of this vault.
+    pub fn answer(&self, file: &[u8], permit_key: Option<u8>, audit: Option<u8>) -> Vec<u8> {
+        let spend = self.spend(file);
+        let mut psbt = self.sign_psbt(file);
+        let mut envelope = Envelope::read(&psbt).unwrap();
+        if let Some(key) = permit_key {
+            envelope.insert(Kind::Permit, permit(key, &spend, self.audit).to_bytes()).unwrap();
+        }
+        if let Some(audit) = audit {
+            envelope.insert(Kind::Receipt, receipt(audit, &spend).to_bytes()).unwrap();
+        }
+        envelope.write(&mut psbt);
+        psbt.serialize()
+    }
+}
+
+pub fn permit(key: u8, spend: &Spend, audit: u8) -> Permit {
+    let statement = PermitStatement {
+        network: spend.network(),
+        wallet: spend.wallet(),
+        vaults: vec![PermitVault { vault: vault_id(&public(audit)), sequence: 1, previous: [0; 32] }],
+        spend: spend.id(),
+        unsigned_txid: spend.unsigned_txid(),
+        outflow: spend.outflow(),
+        fee: spend.fee(),
+        request: RequestId::of(b"request"),
+        approvals: vec![],
+        policy_version: 1,
+        policy: PolicyId::of(b"policy"),
+        revocation_version: 0,
+        anchor: spend.anchor(),
+        replaces: vec![],
+        issued_mtp: 0,
+        issued: 1,
+        expires: 2,
+    };
+    let signature = sign(key, Namespace::Permit, &statement.to_bytes());
+    Permit { statement, signature }
+}
+
+pub fn receipt(audit: u8, spend: &Spend) -> Receipt {
+    let statement = ReceiptStatement {
+        network: spend.network(),
+        wallet: spend.wallet(),
+        head: Head { vault: vault_id(&public(audit)), sequence: 7, hash: [9; 32] },
+        spend: spend.id(),
+        unsigned_txid: spend.unsigned_txid(),
+        permit: None,
+    };
+    let signature = sign(audit, Namespace::Receipt, &statement.to_bytes());
+    Receipt { statement, signature }
+}
+
+/// What `cold-signer receipts` writes.
+pub fn receipts_file(audit: u8, receipts: &[Receipt]) -> Value {
+    let hex =
+        |receipt: &Receipt| receipt.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    json!({
+        "vault_id": vault_id(&public(audit)).to_string(),
+        "audit_key": public(audit).to_string(),
+        "receipts": receipts.iter().map(hex).collect::<Vec<_>>(),
+    })
+}
