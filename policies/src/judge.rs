@@ -5,7 +5,7 @@ use crate::history::{Charge, History};
 use crate::id::RequestId;
 use crate::policy::{Allow, Destination, Limit, Policy, Requester, Window};
 use crate::spend::{Spend, SpendOutput};
-use crate::text::{amount_text, duration_text};
+use crate::text::{amount_text, duration_text, utc_text};
 use crate::wallet::Wallet;
 
 /// Everything that a judgement depends on. Same case, same verdict.
@@ -85,7 +85,7 @@ fn expired(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::refuse(
             Rule::PolicyExpired,
-            format!("the policy was valid until unix time {until}, it is {}", case.now),
+            format!("the policy was valid until {}, it is {}", utc_text(until), utc_text(case.now)),
         )
         .hint("the policy officers must renew it"),
     )

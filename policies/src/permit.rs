@@ -6,6 +6,7 @@ use crate::id::{PermitId, PolicyId, RequestId, SpendId, VaultId, WalletId, tagge
 use crate::identity::{IdentityError, Namespace, PublicKey, SshSig};
 use crate::request::{Head, decode_signature};
 use crate::spend::Spend;
+use crate::text::utc_text;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Network, OutPoint, Txid};
 
@@ -103,7 +104,7 @@ impl PermitStatement {
             refuse("the permit's figures are not those of the spend".to_owned());
         }
         if now > self.expires {
-            refuse(format!("the permit expired at unix time {}, it is {now}", self.expires));
+            refuse(format!("the permit expired at {}, it is {}", utc_text(self.expires), utc_text(now)));
         }
         findings
     }

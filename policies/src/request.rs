@@ -5,6 +5,7 @@ use crate::codec::{Canonical, CodecError, Decoder, Encoder};
 use crate::id::{RequestId, VaultId, WalletId};
 use crate::identity::{IdentityError, MAX_SIGNATURE_LEN, Namespace, PublicKey, SshSig};
 use crate::spend::{MAX_ITEMS, Spend};
+use crate::text::utc_text;
 use bitcoin::{Amount, Network, OutPoint, ScriptBuf};
 
 /// Longest purpose, in bytes of UTF-8.
@@ -139,7 +140,7 @@ impl Request {
         }
         if now > self.expires {
             refuse(
-                format!("the request expired at unix time {}, it is {now}", self.expires),
+                format!("the request expired at {}, it is {}", utc_text(self.expires), utc_text(now)),
                 "ask again: `watch-node pay` makes a new request",
             );
         }

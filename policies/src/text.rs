@@ -1,4 +1,4 @@
-//! How amounts and durations read, in every message of every program. No floating point anywhere.
+//! How amounts, durations and times read, in every message of every program. No floating point anywhere.
 
 use bitcoin::Amount;
 
@@ -34,6 +34,33 @@ pub fn duration_text(seconds: u64) -> String {
     fitting.unwrap_or_else(|| format!("{seconds} seconds"))
 }
 
+/// A unix time as `2027-06-30 23:59:59 UTC`, without leap seconds (as POSIX counts).
+pub fn utc_text(unix: u64) -> String {
+    let part =
+        |unit: u64, of: u64| unix.checked_div(unit).and_then(|whole| whole.checked_rem(of)).unwrap_or(0);
+    let (year, month, day) = civil_date(part(86_400, u64::MAX));
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", part(3_600, 24), part(60, 60), part(1, 60))
+}
+
+/// The day that begins so many days after 1970-01-01, as year, month and day of the Gregorian calendar (Howard
+/// Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::integer_division,
+    reason = "every subtraction is of a part from its whole, every division by a constant"
+)]
+pub fn civil_date(days: u64) -> (u64, u64, u64) {
+    let days = days.saturating_add(719_468);
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (year_of_era + era * 400 + next, month, day)
+}
+
 fn grouped(digits: &str) -> String {
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -55,6 +82,13 @@ mod tests {
         assert_eq!(amount_text(Amount::from_sat(1_500_000)), "0.015 000 00 BTC (1 500 000 sat)");
         assert_eq!(amount_text(Amount::ZERO), "0.000 000 00 BTC (0 sat)");
         assert_eq!(amount_text(Amount::MAX_MONEY), "21 000 000.000 000 00 BTC (2 100 000 000 000 000 sat)");
+    }
+
+    #[test]
+    fn times_read_as_dates() {
+        assert_eq!(utc_text(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(utc_text(951_782_461), "2000-02-29 00:01:01 UTC");
+        assert_eq!(utc_text(1_814_399_999), "2027-06-30 23:59:59 UTC");
     }
 
     #[test]

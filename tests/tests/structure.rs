@@ -135,6 +135,27 @@ fn the_release_vault_holds_no_psbt_symbol() {
     assert!(!psbt_symbols("psbt-tools").is_empty(), "the control found nothing: the test is blind");
 }
 
+#[test]
+fn every_direct_dependency_has_its_line_in_the_decisions() {
+    let decisions = std::fs::read_to_string(root().join("docs/decisions.md")).unwrap();
+    let metadata = metadata();
+    let members: BTreeSet<&str> =
+        metadata["workspace_members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours = |package: &&Value| members.contains(package["id"].as_str().unwrap());
+    let own: BTreeSet<&str> =
+        packages.iter().filter(ours).map(|package| package["name"].as_str().unwrap()).collect();
+    for package in packages.iter().filter(ours) {
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let name = dependency["name"].as_str().unwrap();
+            assert!(
+                own.contains(name) || decisions.contains(&format!("`{name}`")),
+                "docs/decisions.md says nothing of `{name}`"
+            );
+        }
+    }
+}
+
 /// The house rules of the top level.
 #[test]
 fn the_top_level_holds_only_what_it_may() {

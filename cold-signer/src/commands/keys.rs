@@ -4,7 +4,8 @@ use crate::Result;
 use crate::cli::Global;
 use crate::output::Output;
 use crate::report::key_json;
-use crate::table::{table, time_text};
+use crate::table::table;
+use policies::text::utc_text;
 use psbt_tools::display::{escape, hex};
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ pub fn run(global: &Global, _args: &Args) -> Result<Output> {
             key.network.to_string(),
             key.kind.as_str().to_owned(),
             hex(&key.fingerprint),
-            time_text(key.created),
+            utc_text(key.created),
             key.authority.as_ref().map_or_else(|| "none".to_owned(), |(_, company)| escape(company)),
             if key.backed_up { "yes" } else { "NO" }.to_owned(),
         ]);

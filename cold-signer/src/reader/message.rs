@@ -1,15 +1,12 @@
 //! What console and reader say to one another: frames of canonical documents, every length capped before allocation.
 
 use bitcoin::Network;
-use cold_wire::{Bundle, InputSignature, MAX_FRAME_LEN};
-use policies::check::{Finding, Outcome};
+use cold_wire::{Bundle, InputSignature, MAX_FRAME_LEN, decode_findings, encode_findings};
+use policies::check::Finding;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
 
 /// Most wallets that a document is held against.
 const MAX_WALLETS: usize = 10_000;
-
-/// Most findings of one document.
-const MAX_FINDINGS: usize = 300_000;
 
 /// Longest message or hint, in bytes.
 const MAX_TEXT_LEN: usize = 64 << 10;
@@ -151,7 +148,7 @@ impl Canonical for Answer {
                 to.fixed(&reading.sha256);
                 to.u32(reading.psbt_version);
                 to.option(reading.bundle.as_ref(), |to, bundle| bundle.encode(to));
-                to.list(&reading.findings, encode_finding);
+                encode_findings(to, &reading.findings);
             }
             Answer::Unreadable { code, message, hint, exit } => {
                 to.u8(2);
@@ -174,7 +171,7 @@ impl Canonical for Answer {
                 sha256: from.fixed("sha256")?,
                 psbt_version: from.u32("psbt version")?,
                 bundle: from.option("bundle", Bundle::decode)?,
-                findings: from.list("findings", MAX_FINDINGS, decode_finding)?,
+                findings: decode_findings(from)?,
             }))),
             2 => Ok(Answer::Unreadable {
                 code: text(from, "code")?,
@@ -189,22 +186,6 @@ impl Canonical for Answer {
             other => Err(CodecError::invalid("answer", format!("{other} is not known"))),
         }
     }
-}
-
-fn encode_finding(to: &mut Encoder, finding: &Finding) {
-    to.string(finding.code.to_string().as_bytes());
-    to.string(finding.outcome.as_str().as_bytes());
-    to.string(finding.message.as_bytes());
-    to.option(finding.hint.as_ref(), |to, hint| to.string(hint.as_bytes()));
-}
-
-fn decode_finding(from: &mut Decoder<'_>) -> Result<Finding, CodecError> {
-    let code = text(from, "code")?.parse().map_err(|error| CodecError::invalid("code", error))?;
-    let word = text(from, "outcome")?;
-    let outcome = Outcome::from_word(&word)
-        .ok_or_else(|| CodecError::invalid("outcome", format!("`{word}` is not known")))?;
-    let message = text(from, "message")?;
-    Ok(Finding { code, outcome, message, hint: from.option("hint", |from| text(from, "hint"))? })
 }
 
 /// Text that may quote foreign bytes: UTF-8, escaped where it is shown.

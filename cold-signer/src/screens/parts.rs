@@ -1,10 +1,10 @@
 //! The parts of a review.
 
-use crate::table::time_text;
 use bitcoin::{Address, Amount, Network, ScriptBuf, Weight};
 use cold_wire::{Review, Voucher};
 use policies::check::{Finding, Outcome};
 use policies::request::{Recipient, payment_number};
+use policies::text::utc_text;
 use psbt_tools::display::{address_text, escape, escape_bytes, hex};
 use psbt_tools::money::{Feerate, amount_text};
 
@@ -60,7 +60,7 @@ fn vouched(voucher: &Voucher) -> Vec<String> {
         ),
         field("Asked by", &format!("{groups}, key {}", escape(&voucher.requester))),
         field("Permit", &format!("number {} for this vault, {}", voucher.sequence, voucher.permit)),
-        field("Valid until", &time_text(voucher.expires)),
+        field("Valid until", &utc_text(voucher.expires)),
     ]
 }
 

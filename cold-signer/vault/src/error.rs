@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use cold_wire::{Fault, FaultKind};
 use policies::codec::CodecError;
+use policies::text::utc_text;
 use rustix::io::Errno;
 
 /// Every failure of this package. Messages never carry secret bytes.
@@ -124,7 +125,7 @@ pub enum Error {
     #[error("the store holds a {0} record, which this version does not understand")]
     NotThisVersion(&'static str),
     /// The clock is behind what the store has seen.
-    #[error("the clock shows unix time {now}, before {floor}, which the store has already seen")]
+    #[error("the clock shows {}, before {}, which the store has already seen", utc_text(*now), utc_text(*floor))]
     Clock {
         /// What the clock shows.
         now: u64,

@@ -17,16 +17,19 @@
 
 mod fault;
 mod frame;
+mod key;
 mod reply;
 mod request;
+mod review;
+mod status;
 
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, decode_findings, encode_findings};
 pub use frame::{FrameError, MAX_FRAME_LEN, read_frame, write_frame};
-pub use reply::{
-    ControlState, InputSignature, KeyInfo, Reply, ReplyBody, Review, ReviewChange, Signed, VaultStatus,
-    Voucher,
-};
+pub use key::KeyInfo;
+pub use reply::{InputSignature, Reply, ReplyBody, Signed};
 pub use request::{Bundle, NewKey, Request, RequestBody};
+pub use review::{Review, ReviewChange, Voucher};
+pub use status::{ControlState, VaultStatus};
 
 /// Version of this protocol; `Hello` on both sides must name the same.
 pub const PROTOCOL: u32 = 1;

@@ -140,7 +140,7 @@ fn standing_objections(reservation: &Reservation, asked: &Asked, spend: &Spend, 
         objections.push(
             Finding::refuse(
                 Check::AUTHORISATION,
-                format!("its permit expired at {}", crate::date::date_text(statement.expires)),
+                format!("its permit expired at {}", policies::text::utc_text(statement.expires)),
             )
             .hint("its budget stays reserved: a vault may have signed; renewing comes with a later version"),
         );

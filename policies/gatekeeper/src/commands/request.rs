@@ -1,7 +1,6 @@
 //! `gatekeeper request FILE --key F -o OUT`: a terminal reads what a watch-node built, and signs what it asks for.
 
 use crate::Error;
-use crate::date::date_text;
 use crate::report::Report;
 use crate::signer::Signer;
 use crate::submission::requests;
@@ -11,6 +10,7 @@ use policies::codec::Canonical;
 use policies::evidence::script_text;
 use policies::identity::Namespace;
 use policies::request::{Recipient, Request, SignedRequest};
+use policies::text::utc_text;
 use psbt_tools::display::{address_text, escape};
 use psbt_tools::document::Document;
 use psbt_tools::envelope::{Envelope, Kind};
@@ -81,7 +81,7 @@ impl Draft {
         lines.push(format!("  purpose   {}", escape(&request.purpose)));
         let fee = self.imported.inspection().fee.map_or_else(|| "unknown".to_owned(), amount_text);
         lines.push(format!("  fee       {fee}, at most {}", amount_text(request.max_fee)));
-        lines.push(format!("  good till {}", date_text(request.expires)));
+        lines.push(format!("  good till {}", utc_text(request.expires)));
         lines
     }
 
@@ -175,7 +175,7 @@ fn disagreement(imported: &Imported, request: &Request, now: u64) -> Result<Vec<
         ));
     }
     if now > request.expires {
-        return refuse(format!("the request expired at {}", date_text(request.expires)));
+        return refuse(format!("the request expired at {}", utc_text(request.expires)));
     }
     Ok(rest)
 }

@@ -1,9 +1,9 @@
 //! `gatekeeper show`: every payment that was permitted.
 
 use crate::Error;
-use crate::date::date_text;
 use crate::ledger::Ledger;
 use crate::report::Report;
+use policies::text::utc_text;
 use psbt_tools::money::btc_text;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -22,7 +22,7 @@ pub fn run(data: &Path) -> Result<Report, Error> {
         let number = reserved.request.request.number();
         lines.push(format!(
             "{number}  {word:9}  {}  {}  {}",
-            date_text(reserved.charge.at),
+            utc_text(reserved.charge.at),
             btc_text(reserved.charge.outflow),
             reserved.charge.spend
         ));

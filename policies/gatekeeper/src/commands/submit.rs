@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::assessment::{Assessment, assess};
-use crate::date::date_text;
 use crate::error::Refusal;
 use crate::folder::permit_signer;
 use crate::ledger::Ledger;
@@ -14,6 +13,7 @@ use policies::check::{Check, Finding};
 use policies::codec::Canonical;
 use policies::identity::Namespace;
 use policies::permit::Permit;
+use policies::text::utc_text;
 use psbt_tools::envelope::Kind;
 use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
 use psbt_tools::money::amount_text;
@@ -146,7 +146,7 @@ fn report(submission: &Submission, permit: &Permit, out: &Path) -> Report {
     );
     let number = submission.asked.as_ref().map(|asked| asked.signed.request.number()).unwrap_or_default();
     let lines = vec![
-        format!("{number} permitted until {}", date_text(statement.expires)),
+        format!("{number} permitted until {}", utc_text(statement.expires)),
         format!("leaves the wallet  {}", amount_text(statement.outflow)),
         format!("of that the fee    {}", amount_text(statement.fee)),
         format!("spend              {}", statement.spend),
@@ -181,7 +181,7 @@ pub fn refused(submission: &Submission, findings: Vec<Finding>) -> Error {
 /// [`Error::Clock`].
 pub fn refuse_a_clock_set_back(state: &State, now: u64) -> Result<(), Error> {
     if now.saturating_add(CLOCK_TOLERANCE) < state.latest() {
-        return Err(Error::Clock { now: date_text(now), latest: date_text(state.latest()) });
+        return Err(Error::Clock { now: utc_text(now), latest: utc_text(state.latest()) });
     }
     Ok(())
 }

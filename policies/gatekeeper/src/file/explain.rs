@@ -1,12 +1,11 @@
 //! A policy in words, for the people who must agree to it.
 
 use super::PolicyFile;
-use crate::date::date_text;
 use bitcoin::{Amount, Network};
 use policies::evidence::script_text;
 use policies::examine::FeeCeiling;
 use policies::policy::{Allow, Destination, Limit, PolicyTerms, Requester, Window};
-use policies::text::{amount_text, duration_text};
+use policies::text::{amount_text, duration_text, utc_text};
 
 /// What the policy says, one line each, and then what one should know about it, each beginning with `note:`.
 pub fn explain(file: &PolicyFile) -> Vec<String> {
@@ -14,7 +13,7 @@ pub fn explain(file: &PolicyFile) -> Vec<String> {
     let mut lines = vec![format!("{}, policy version {}, on {}", terms.company, terms.version, file.network)];
     lines.push(format!("hash sha256:{}", file.policy.id()));
     if let Some(until) = terms.valid_until {
-        lines.push(format!("nothing is permitted after {}", date_text(until)));
+        lines.push(format!("nothing is permitted after {}", utc_text(until)));
     }
     for (name, members) in &terms.people {
         let keys: Vec<_> = members.iter().map(member_text).collect();

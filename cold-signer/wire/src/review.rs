@@ -1,0 +1,161 @@
+//! What signing would come to, as the vault itself derived it.
+
+use crate::fault::{decode_findings, encode_findings};
+use crate::key::boolean;
+use bitcoin::hashes::Hash;
+use bitcoin::{Amount, Network, Txid};
+use policies::check::Finding;
+use policies::codec::{CodecError, Decoder, Encoder};
+use policies::id::{PermitId, SpendId};
+use policies::policy::MAX_NAME_LEN;
+use policies::request::{MAX_PURPOSE_LEN, Recipient};
+use policies::spend::MAX_ITEMS;
+use policies::wallet::Keypath;
+
+/// Longest line of text, in bytes.
+const MAX_LINE_LEN: usize = 1_024;
+
+/// An own output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewChange {
+    /// Its script and amount.
+    pub recipient: Recipient,
+    /// Where in the wallet it is.
+    pub keypath: Keypath,
+}
+
+/// Who vouches for a spend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voucher {
+    /// The authority's company.
+    pub company: String,
+    /// Fingerprint of the terminal's key.
+    pub requester: String,
+    /// Names of the groups in the policy that hold the terminal's key.
+    pub groups: Vec<String>,
+    /// The payment's number.
+    pub payment: u32,
+    /// What it is for.
+    pub purpose: String,
+    /// The permit.
+    pub permit: PermitId,
+    /// Its place in this vault's chain.
+    pub sequence: u64,
+    /// Unix time after which it is void.
+    pub expires: u64,
+    /// Version of the policy under which it was issued.
+    pub policy_version: u64,
+}
+
+/// What signing would come to, as the vault itself derived it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// The spend.
+    pub spend: SpendId,
+    /// Txid of its unsigned transaction.
+    pub unsigned_txid: Txid,
+    /// The key's name.
+    pub wallet: String,
+    /// Its network.
+    pub network: Network,
+    /// Number of inputs.
+    pub inputs: u32,
+    /// What they bring.
+    pub input_sum: Amount,
+    /// Outputs that leave the wallet, in order.
+    pub recipients: Vec<Recipient>,
+    /// Own outputs, in order, each derived by the vault.
+    pub change: Vec<ReviewChange>,
+    /// The fee.
+    pub fee: Amount,
+    /// Upper bound of the signed size, in virtual bytes.
+    pub vsize: u64,
+    /// Every check and rule.
+    pub findings: Vec<Finding>,
+    /// Who vouches for it, where an authority does.
+    pub voucher: Option<Voucher>,
+    /// Company of the key's authority; `None` for a standalone key.
+    pub authority: Option<String>,
+    /// Limits that the vault judged by, in words.
+    pub limits: Vec<String>,
+    /// Whether it was signed before: signing again returns the same signatures.
+    pub signed_before: bool,
+}
+
+pub(crate) fn encode_recipient(to: &mut Encoder, recipient: &Recipient) {
+    to.string(recipient.script.as_bytes());
+    to.amount(recipient.amount);
+}
+
+pub(crate) fn decode_recipient(from: &mut Decoder<'_>) -> Result<Recipient, CodecError> {
+    Ok(Recipient { script: from.script("script")?, amount: from.amount("amount")? })
+}
+
+pub(crate) fn encode_review(to: &mut Encoder, review: &Review) {
+    to.fixed(review.spend.as_bytes());
+    to.fixed(review.unsigned_txid.as_byte_array());
+    to.string(review.wallet.as_bytes());
+    to.network(review.network);
+    to.u32(review.inputs);
+    to.amount(review.input_sum);
+    to.list(&review.recipients, encode_recipient);
+    to.list(&review.change, |to, change| {
+        encode_recipient(to, &change.recipient);
+        change.keypath.encode(to);
+    });
+    to.amount(review.fee);
+    to.u64(review.vsize);
+    encode_findings(to, &review.findings);
+    to.option(review.voucher.as_ref(), encode_voucher);
+    to.option(review.authority.as_ref(), |to, company| to.string(company.as_bytes()));
+    to.list(&review.limits, |to, line| to.string(line.as_bytes()));
+    to.u8(u8::from(review.signed_before));
+}
+
+pub(crate) fn decode_review(from: &mut Decoder<'_>) -> Result<Review, CodecError> {
+    Ok(Review {
+        spend: SpendId::from_bytes(from.fixed("spend")?),
+        unsigned_txid: Txid::from_byte_array(from.fixed("txid")?),
+        wallet: from.text("wallet", MAX_NAME_LEN)?,
+        network: from.network("network")?,
+        inputs: from.u32("inputs")?,
+        input_sum: from.amount("input sum")?,
+        recipients: from.list("recipients", MAX_ITEMS, decode_recipient)?,
+        change: from.list("change", MAX_ITEMS, |from| {
+            Ok(ReviewChange { recipient: decode_recipient(from)?, keypath: Keypath::decode(from)? })
+        })?,
+        fee: from.amount("fee")?,
+        vsize: from.u64("vsize")?,
+        findings: decode_findings(from)?,
+        voucher: from.option("voucher", decode_voucher)?,
+        authority: from.option("authority", |from| from.text("company", MAX_NAME_LEN))?,
+        limits: from.list("limits", 1_000, |from| from.text("limit", MAX_LINE_LEN))?,
+        signed_before: boolean(from, "signed before")?,
+    })
+}
+
+pub(crate) fn encode_voucher(to: &mut Encoder, voucher: &Voucher) {
+    to.string(voucher.company.as_bytes());
+    to.string(voucher.requester.as_bytes());
+    to.list(&voucher.groups, |to, group| to.string(group.as_bytes()));
+    to.u32(voucher.payment);
+    to.string(voucher.purpose.as_bytes());
+    to.fixed(voucher.permit.as_bytes());
+    to.u64(voucher.sequence);
+    to.u64(voucher.expires);
+    to.u64(voucher.policy_version);
+}
+
+pub(crate) fn decode_voucher(from: &mut Decoder<'_>) -> Result<Voucher, CodecError> {
+    Ok(Voucher {
+        company: from.text("company", MAX_NAME_LEN)?,
+        requester: from.text("requester", MAX_LINE_LEN)?,
+        groups: from.list("groups", 1_000, |from| from.text("group", MAX_NAME_LEN))?,
+        payment: from.u32("payment")?,
+        purpose: from.text("purpose", MAX_PURPOSE_LEN)?,
+        permit: PermitId::from_bytes(from.fixed("permit")?),
+        sequence: from.u64("sequence")?,
+        expires: from.u64("expires")?,
+        policy_version: from.u64("policy version")?,
+    })
+}
