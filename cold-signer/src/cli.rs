@@ -1,10 +1,11 @@
 //! The command line: parse, dispatch, print.
 
-use crate::output::{Output, print_error};
+use crate::output::{Output, json_text, print_error};
 use crate::reader::{self, MODE};
 use crate::vault::{Launch, Passphrase, Vault};
 use crate::{Error, Result, commands};
 use clap::{Args, Parser, Subcommand};
+use psbt_tools::display::escape;
 use serde_json::json;
 use std::io::Write;
 use std::os::fd::RawFd;
@@ -134,7 +135,7 @@ impl Global {
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)
-                .map_err(|source| Error::Input { name: folder.display().to_string(), source })?;
+                .map_err(|source| Error::Input { name: escape(&folder.to_string_lossy()), source })?;
         }
         Ok(launch)
     }
@@ -199,16 +200,20 @@ fn default_store() -> Option<PathBuf> {
 
 /// clap prints help, version and usage errors; with `--json` a refusal is also an object.
 fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
     if !error.use_stderr() {
+        let _ = error.print();
         return ExitCode::SUCCESS;
     }
+    // It quotes arguments, and those may be names of files on a stick.
+    let message = error.to_string();
+    for line in message.lines() {
+        let _ = writeln!(std::io::stderr(), "{}", escape(line));
+    }
     if std::env::args_os().any(|argument| argument == "--json") {
-        let message = error.to_string();
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let object =
             json!({"error": {"code": "usage", "message": message, "hint": "see `cold-signer --help`"}});
-        let _ = writeln!(std::io::stdout(), "{object}");
+        let _ = writeln!(std::io::stdout(), "{}", json_text(&object));
     }
     ExitCode::from(2)
 }

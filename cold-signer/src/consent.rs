@@ -1,9 +1,10 @@
 //! The operator's yes: after the last page, a random code is typed back, so that a stick that is also a keyboard
 //! cannot give it. For scripts, the whole id of the spend.
 
-use crate::screens::{Shown, pages};
+use crate::screens::{Shown, authority_lines, pages, paginate};
 use crate::terminal::Person;
 use crate::{Error, Result};
+use policies::authority::Authority;
 use policies::check::{Check, Code, Finding, Outcome, verdict};
 use policies::id::SpendId;
 use psbt_tools::display::escape;
@@ -52,16 +53,7 @@ pub fn obtain(shown: &Shown<'_>, given: &Given, person: Option<&mut dyn Person>)
 
 fn converse(shown: &Shown<'_>, questions: &[Check], person: &mut dyn Person, code: &str) -> Result<()> {
     let pages = pages(shown, person.size());
-    let last = pages.len().saturating_sub(1);
-    for (at, page) in pages.iter().enumerate() {
-        person.show(page)?;
-        if at < last {
-            let answer = person.ask("Enter for the next page, q to stop:")?;
-            if answer.is_none_or(|answer| !answer.is_empty()) {
-                return Err(Error::Stopped("before the last page"));
-            }
-        }
-    }
+    leaf(person, &pages)?;
     for check in questions {
         let mut prompt = String::new();
         for finding in shown.review.findings.iter().filter(|finding| asks(finding) == Some(*check)) {
@@ -73,7 +65,45 @@ fn converse(shown: &Shown<'_>, questions: &[Check], person: &mut dyn Person, cod
             return Err(Error::Stopped("a question was not accepted"));
         }
     }
-    if types(person, &format!("Type {code} to sign, anything else to stop:"), code)? {
+    copy(person, "to sign", code)
+}
+
+/// Shows an authority whole, and lets the person copy a code before it is pinned.
+///
+/// # Errors
+/// [`Error::Stopped`] where the person stops, [`Error::Terminal`].
+pub fn confirm(authority: &Authority, person: &mut dyn Person) -> Result<()> {
+    converse_pinning(authority, person, &code()?)
+}
+
+fn converse_pinning(authority: &Authority, person: &mut dyn Person, code: &str) -> Result<()> {
+    let head = [
+        "airlock · an authority to be pinned".to_owned(),
+        "Every key made from now on obeys it: this cannot be undone.".to_owned(),
+    ];
+    let pages = paginate(&head, &authority_lines(authority), person.size());
+    leaf(person, &pages)?;
+    copy(person, "to pin it", code)
+}
+
+/// Shows each page; the person goes from one to the next.
+fn leaf(person: &mut dyn Person, pages: &[String]) -> Result<()> {
+    let last = pages.len().saturating_sub(1);
+    for (at, page) in pages.iter().enumerate() {
+        person.show(page)?;
+        if at < last {
+            let answer = person.ask("Enter for the next page, q to stop:")?;
+            if answer.is_none_or(|answer| !answer.is_empty()) {
+                return Err(Error::Stopped("before the last page"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The last step: a code is copied from the screen.
+fn copy(person: &mut dyn Person, purpose: &str, code: &str) -> Result<()> {
+    if types(person, &format!("Type {code} {purpose}, anything else to stop:"), code)? {
         Ok(())
     } else {
         Err(Error::Stopped("the code was not typed"))
@@ -218,6 +248,26 @@ mod tests {
         review.findings.push(Finding::refuse(Check::CHANGE, "not ours"));
         let given = Given { spend: Some(review.spend), accepted: vec![Check::CHANGE] };
         assert_eq!(obtain(&shown(&review), &given, None).unwrap_err().code(), "C06");
+    }
+
+    #[test]
+    fn an_authority_is_shown_whole_and_its_company_does_not_pin_it() {
+        let authority = crate::screens::authority::tests::authority();
+        let play = |answers: Vec<&'static str>| {
+            let mut actor = Actor { answers, seen: vec![] };
+            (converse_pinning(&authority, &mut actor, "K7QX2M"), actor.seen)
+        };
+        let size = Size { rows: 16, columns: 64 };
+        let turns = paginate(&[String::new(), String::new()], &authority_lines(&authority), size).len() - 1;
+        let answers = |last| [vec![""; turns], vec![last]].concat();
+        let (result, seen) = play(answers("k7qx2m"));
+        result.unwrap();
+        let at: Vec<usize> = (0..seen.len()).filter(|at| seen[*at].contains("K7QX2M")).collect();
+        assert_eq!(at, [seen.len() - 1]);
+        for wrong in ["Two Friends GmbH", "yes", ""] {
+            assert_eq!(play(answers(wrong)).0.unwrap_err().code(), "stopped");
+        }
+        assert_eq!(play(vec![]).0.unwrap_err().code(), "stopped");
     }
 
     #[test]

@@ -36,10 +36,10 @@ pub enum Error {
     #[error("the reader was stopped ({0}): the file is hostile or damaged")]
     ReaderStopped(String),
     /// The reader answered something else than it was asked.
-    #[error("the reader's answer makes no sense: {0}")]
+    #[error("the reader's answer makes no sense: {}", escape(.0))]
     ReaderNonsense(String),
     /// A program could not be started.
-    #[error("cannot start {}: {source}", program.display())]
+    #[error("cannot start {}: {source}", escape(&program.to_string_lossy()))]
     Start {
         /// Which program.
         program: PathBuf,
@@ -50,7 +50,7 @@ pub enum Error {
     #[error("the vault ended unexpectedly")]
     VaultEnded,
     /// The vault answered something else than it was asked.
-    #[error("the vault's answer makes no sense: {0}")]
+    #[error("the vault's answer makes no sense: {}", escape(.0))]
     VaultNonsense(String),
     /// No `--store`, and no home.
     #[error("no place for the store: neither XDG_DATA_HOME nor HOME is set")]
@@ -58,15 +58,15 @@ pub enum Error {
     /// A file or descriptor of the command line cannot be used.
     #[error("cannot use {name}: {source}")]
     Input {
-        /// As it was named.
+        /// As it was named, escaped.
         name: String,
         /// What the system said.
         source: io::Error,
     },
     /// The text is no authority, or not one that can permit.
-    #[error("{name} is no authority: {reason}")]
+    #[error("{name} is no authority: {}", escape(.reason))]
     Authority {
-        /// The file.
+        /// The file, escaped.
         name: String,
         /// Why not.
         reason: String,
@@ -90,6 +90,9 @@ pub enum Error {
     /// There is neither a terminal nor `--consent`.
     #[error("nobody consented: there is no terminal, and --consent is not given")]
     NoConsent(SpendId),
+    /// Somebody should have confirmed an authority, and could not be asked.
+    #[error("nobody confirmed the authority: standard input is a terminal, but it cannot be asked")]
+    Unconfirmed(AuthorityId),
     /// Questions without an answer.
     #[error("not accepted: {}", checks_text(.0))]
     NotAccepted(Vec<Check>),
@@ -103,7 +106,7 @@ pub enum Error {
     #[error("there is no wallet `{}` in this vault", escape(.0))]
     UnknownWallet(String),
     /// The descriptors of a key are no wallet.
-    #[error("the vault's wallet `{wallet}` cannot be used: {reason}")]
+    #[error("the vault's wallet `{}` cannot be used: {}", escape(.wallet), escape(.reason))]
     Wallet {
         /// Its name.
         wallet: String,
@@ -139,7 +142,7 @@ impl Error {
             Error::Authority { .. } => "malformed",
             Error::OtherAuthority { .. } => "other-authority",
             Error::OtherSpend { .. } => "other-spend",
-            Error::NoConsent(_) => "no-consent",
+            Error::NoConsent(_) | Error::Unconfirmed(_) => "no-consent",
             Error::NotAccepted(_) => "not-accepted",
             Error::Stopped(_) => "stopped",
             Error::Terminal(_) => "terminal",
@@ -173,7 +176,7 @@ impl Error {
             | Error::OtherSpend { .. }
             | Error::UnknownWallet(_)
             | Error::NotSupported(_) => 3,
-            Error::NoConsent(_) | Error::NotAccepted(_) | Error::Stopped(_) => 4,
+            Error::NoConsent(_) | Error::Unconfirmed(_) | Error::NotAccepted(_) | Error::Stopped(_) => 4,
         }
     }
 
@@ -206,10 +209,13 @@ impl Error {
             Error::NoConsent(spend) => {
                 return format!("review the file, then sign at a terminal or with --consent {spend}");
             }
+            Error::Unconfirmed(id) => {
+                return format!("compare the id with the gatekeeper's, then pin it with --confirm {id}");
+            }
             Error::NotAccepted(checks) => {
                 return format!("if they are what you want, add --accept {}", checks_text(checks));
             }
-            Error::Stopped(_) => "nothing was signed; start again when ready",
+            Error::Stopped(_) => "nothing was signed or pinned; start again when ready",
             Error::Terminal(_) => "run the command at a terminal",
             Error::UnknownWallet(_) => "`cold-signer keys` lists the wallets",
             Error::Wallet { .. } => "check the store with `cold-vault log --verify`",
@@ -260,6 +266,24 @@ mod tests {
         let error = Error::from(fault);
         assert_eq!(error.to_string(), "bad \\u{1b}[2J name");
         assert_eq!((error.hint().as_str(), error.exit_code()), ("ask \\u{202e}again", 3));
+    }
+
+    #[test]
+    fn what_a_child_or_a_file_said_is_escaped_in_every_error() {
+        let foreign = || "a\u{1b}]0;b\u{7}\u{202e}".to_owned();
+        let source = || io::Error::from(io::ErrorKind::NotFound);
+        for error in [
+            Error::ReaderNonsense(foreign()),
+            Error::VaultNonsense(foreign()),
+            Error::Authority { name: "f".to_owned(), reason: foreign() },
+            Error::Wallet { wallet: foreign(), reason: foreign() },
+            Error::Start { program: foreign().into(), source: source() },
+            Error::UnknownWallet(foreign()),
+            Error::Unreadable { code: "x".to_owned(), message: foreign(), hint: foreign(), exit: 3 },
+        ] {
+            let shown = format!("{error} {}", error.hint());
+            assert!(!shown.chars().any(policies::codec::deceives), "{shown:?}");
+        }
     }
 
     #[test]

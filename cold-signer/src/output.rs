@@ -2,7 +2,9 @@
 
 use crate::Error;
 use crate::report;
+use policies::codec::deceives;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::Write;
 
 /// The result of a command.
@@ -31,7 +33,7 @@ impl Output {
             if let (Some(object), Some(error)) = (self.json.as_object_mut(), error) {
                 object.insert("error".to_owned(), error.to_json());
             }
-            let _ = writeln!(out, "{}", self.json);
+            let _ = writeln!(out, "{}", json_text(&self.json));
         } else if !self.text.is_empty() {
             let _ = writeln!(out, "{}", self.text.trim_end());
         }
@@ -54,10 +56,27 @@ pub fn print_error(error: &Error, as_json: bool) -> u8 {
             object.insert("verdict".to_owned(), json!(report::verdict_word(error.findings())));
             object.insert("checks".to_owned(), report::checks_json(error.findings()));
         }
-        let _ = writeln!(std::io::stdout(), "{object}");
+        let _ = writeln!(std::io::stdout(), "{}", json_text(&object));
     }
     complain(error);
     error.exit_code()
+}
+
+/// The object on one line. Characters that deceive a terminal are written as `\uNNNN`, which means the same to a
+/// program; outside of strings JSON has none.
+pub fn json_text(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        if deceives(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string does not fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// A remark on stderr that is no failure.
@@ -67,4 +86,17 @@ pub fn warn(text: &str) {
 
 fn complain(error: &Error) {
     let _ = writeln!(std::io::stderr(), "error: {error}\nhint: {}", error.hint());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_deceives_no_terminal_and_keeps_its_meaning() {
+        let value = json!({"a\u{202e}": "\u{1b}[2J \u{9b}31m \u{e0041} \u{7f} \\ \" é"});
+        let text = json_text(&value);
+        assert!(!text.chars().any(deceives) && text.contains('é'), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
 }

@@ -72,12 +72,14 @@ pub fn review_json(shown: &Shown<'_>) -> Value {
         "permit": review.voucher.as_ref().map(permit_json),
         "authority": review.authority,
         "limits": review.limits,
+        "timing": review.timing,
         "signed_before": review.signed_before,
         "live_network": shown.live_network,
     })
 }
 
-/// What `export --json` prints, and what watch-node imports. The birthday of a restored key is unknown and left out.
+/// What `export --json` prints, and what gatekeeper and watch-node import: everything of
+/// [`policies::wallet::export_text`]. The birthday of a restored key is unknown and left out.
 pub fn export_json(key: &KeyInfo, vault: VaultId, audit_key: &PublicKey) -> Value {
     let mut object = json!({
         "wallet": key.wallet,
@@ -85,6 +87,7 @@ pub fn export_json(key: &KeyInfo, vault: VaultId, audit_key: &PublicKey) -> Valu
         "fingerprint": hex(&key.fingerprint),
         "external": key.external,
         "internal": key.internal,
+        "authority": key.authority.as_ref().map(|(id, _)| id.to_string()),
         "vault_id": vault.to_string(),
         "audit_key": audit_key.to_string(),
         "signature": key.signature.to_armor(),
@@ -162,5 +165,6 @@ mod tests {
         assert_eq!(json["change"][0]["path"], "1/3");
         assert_eq!(json["checks"][2]["id"], "C20");
         assert_eq!(json["permit"]["payment"], "P-0042");
+        assert_eq!(json["timing"], json!([]));
     }
 }

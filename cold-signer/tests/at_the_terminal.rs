@@ -4,11 +4,14 @@ mod common;
 
 use bitcoin::{Amount, ScriptBuf};
 use common::laptop::Laptop;
+use common::{authority, console};
+use policies::policy::Requester;
 use policies::spend::SpendOutput;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, ExitStatus, Stdio};
 
 /// What the operator does at a prompt.
@@ -17,26 +20,41 @@ enum Act {
     Interrupt,
 }
 
-/// Plays `sign` at a terminal of 16 lines; gives how it ended and all that was on the screen.
-fn play(laptop: &Laptop, out: &str, mut act: impl FnMut(usize, &str) -> Act) -> (ExitStatus, String) {
+/// Both ends of a new terminal, which is nobody's controlling terminal yet.
+fn terminal() -> (File, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, vec![]).unwrap().into_string().unwrap();
-    let slave = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    let no_control = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
+    let slave = OpenOptions::new().read(true).write(true).custom_flags(no_control).open(name).unwrap();
+    (File::from(master), slave)
+}
+
+/// Plays `sign` of `a.psbt`.
+fn play(laptop: &Laptop, out: &str, act: impl FnMut(usize, &str) -> Act) -> (ExitStatus, String) {
+    play_command(laptop, &["sign", "a.psbt", "-o", out], act)
+}
+
+/// Plays a command at a terminal of 16 lines; gives how it ended and all that was on the screen.
+fn play_command(
+    laptop: &Laptop,
+    arguments: &[&str],
+    mut act: impl FnMut(usize, &str) -> Act,
+) -> (ExitStatus, String) {
+    let (mut terminal, slave) = terminal();
     tcsetwinsize(&slave, Winsize { ws_row: 16, ws_col: 72, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
     let mut child = Command::new("setsid")
         .args(["--ctty", "--wait"])
         .arg(laptop.path("cold-signer"))
-        .args(["sign", "a.psbt", "-o", out, "--store", "vault.store"])
-        .args(["--passphrase-file", "passphrase", "--allow-network"])
+        .args(arguments)
+        .args(["--store", "vault.store", "--passphrase-file", "passphrase", "--allow-network", "--kdf-floor"])
         .current_dir(laptop.folder.path())
         .stdin(Stdio::from(slave.try_clone().unwrap()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut terminal = File::from(master);
     let (mut screen, mut seen, mut prompts) = (String::new(), 0, 0);
     loop {
         let mut bytes = [0; 4_096];
@@ -111,4 +129,57 @@ fn the_operator_sees_everything_accepts_and_signs_and_can_stop_at_every_prompt()
     assert!(screen.contains(&spend.id().to_string()), "{screen}");
     assert_eq!(laptop.transaction("typed.psbt").compute_txid(), spend.unsigned_txid());
     assert_eq!(laptop.done(&["receipts", "-o", "one.json"])["count"], 1);
+}
+
+#[test]
+fn an_authority_is_pinned_by_a_code_that_no_file_holds() {
+    let laptop = Laptop::new();
+    let company = authority::authority();
+    std::fs::write(laptop.path("authority.pub"), authority::armor()).unwrap();
+    let trust = ["trust", "--authority", "authority.pub"];
+
+    let (status, screen) = play_command(&laptop, &trust, |_, screen| {
+        if screen.contains("to pin it") { Act::Type(company.company.clone()) } else { honest(screen) }
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert!(!laptop.path("vault.store").exists());
+
+    let (status, screen) = play_command(&laptop, &trust, |_, screen| honest(screen));
+    assert_eq!(status.code(), Some(0), "{screen}");
+    let Requester::Key(requester) = &company.policy.terms().people["payroll"][0] else { panic!() };
+    for shown in ["ANYONE", "valid without end", &requester.fingerprint()] {
+        assert!(screen.contains(shown), "{shown} in {screen}");
+    }
+    assert_eq!(laptop.done(&["status"])["authority"]["id"], company.id().to_string());
+}
+
+#[test]
+fn a_terminal_that_cannot_be_asked_pins_nothing() {
+    let laptop = Laptop::new();
+    std::fs::write(laptop.path("authority.pub"), authority::armor()).unwrap();
+    let (_master, slave) = terminal();
+    let output = Command::new("setsid")
+        .arg("--wait")
+        .arg(laptop.path("cold-signer"))
+        .args(["trust", "--authority", "authority.pub", "--store", "vault.store", "--json"])
+        .args(["--passphrase-file", "passphrase", "--allow-network", "--kdf-floor"])
+        .current_dir(laptop.folder.path())
+        .stdin(Stdio::from(slave))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("\"code\":\"no-consent\""));
+    assert!(!laptop.path("vault.store").exists());
+}
+
+#[test]
+fn a_signed_file_is_not_written_onto_a_terminal() {
+    let (_master, slave) = terminal();
+    let status = Command::new(console())
+        .args(["sign", "a.psbt", "-o", "-"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(slave))
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(2));
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::console;
+use common::{console, place};
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 fn run(folder: &std::path::Path, arguments: &[&str]) -> String {
     let alone = folder.join("cold-signer");
     if !alone.exists() {
-        std::fs::copy(console(), &alone).unwrap();
+        place(console(), &alone);
     }
     let output = Command::new("setsid")
         .arg("--wait")

@@ -4,19 +4,16 @@ mod common;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Psbt, ScriptBuf};
+use common::authority::{armor, authority, sign};
 use common::foreign;
 use common::laptop::{Laptop, code};
-use ed25519_dalek::{Signer, SigningKey};
-use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
-use policies::identity::{Namespace, PublicKey, SshSig};
+use policies::identity::Namespace;
 use policies::permit::{Permit, PermitStatement, PermitVault, Receipt};
-use policies::policy::{Allow, Destination, Policy, PolicyTerms, Requester, WalletTerms};
 use policies::request::{Recipient, Request, SignedRequest};
 use policies::spend::{Spend, SpendOutput};
 use psbt_tools::envelope::{Envelope, Kind};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 #[test]
 fn a_standalone_key_signs_what_was_reviewed_and_nothing_else() {
@@ -129,41 +126,9 @@ fn the_vaults_own_ceremonies_are_reached_through_the_console() {
     );
     let export = laptop.done(&["export", "--wallet", "old"]);
     assert!(export.get("birthday").is_none(), "when a restored wallet was first used is not known");
+    assert_eq!(export["authority"], Value::Null);
+    laptop.wallet("old");
     laptop.done(&["log", "--verify"]);
-}
-
-fn key(n: u8) -> SigningKey {
-    SigningKey::from_bytes(&[n; 32])
-}
-
-fn public(n: u8) -> PublicKey {
-    PublicKey::ed25519(key(n).verifying_key().to_bytes())
-}
-
-fn sign(n: u8, namespace: Namespace, message: &[u8]) -> SshSig {
-    SshSig::create(&public(n), namespace, message, |data| key(n).sign(data).to_bytes())
-}
-
-/// Terminal's key 1, permit key 2; everything from wallet `main` to anyone.
-fn authority() -> Authority {
-    let policy = Policy::new(PolicyTerms {
-        company: "Two Friends GmbH".to_owned(),
-        version: 1,
-        previous: None,
-        valid_until: None,
-        people: BTreeMap::from([("payroll".to_owned(), vec![Requester::Key(public(1))])]),
-        wallets: BTreeMap::from([("main".to_owned(), WalletTerms::default())]),
-        allows: vec![Allow {
-            name: "all".to_owned(),
-            requesters: vec!["payroll".to_owned()],
-            wallet: "main".to_owned(),
-            to: vec![Destination::Anyone],
-        }],
-        limits: vec![],
-        permit_valid_for: 86_400,
-    })
-    .unwrap();
-    Authority { company: "Two Friends GmbH".to_owned(), permit_keys: vec![public(2)], policy }
 }
 
 fn permitted(spend: &Spend, vault: policies::id::VaultId) -> Envelope {
@@ -210,11 +175,8 @@ fn permitted(spend: &Spend, vault: policies::id::VaultId) -> Envelope {
 #[test]
 fn a_key_under_an_authority_signs_with_its_permit_only() {
     let laptop = Laptop::new();
-    let authority = authority();
-    let signatures = vec![sign(2, Namespace::Authority, &authority.to_bytes())];
-    let id = authority.id().to_string();
-    std::fs::write(laptop.path("authority.pub"), SignedAuthority { authority, signatures }.to_armor())
-        .unwrap();
+    let id = authority().id().to_string();
+    std::fs::write(laptop.path("authority.pub"), armor()).unwrap();
     let (exit, refusal) =
         laptop.run(&["trust", "--authority", "authority.pub", "--confirm", &"0".repeat(64)]);
     assert_eq!((exit, code(&refusal)), (3, "other-authority"));
@@ -222,6 +184,7 @@ fn a_key_under_an_authority_signs_with_its_permit_only() {
     assert_eq!(pinned["authority"]["id"], id.as_str());
 
     laptop.done(&["new-key", "--wallet", "main", "--network", "regtest"]);
+    assert_eq!(laptop.done(&["export", "--wallet", "main"])["authority"], id.as_str());
     let wallet = laptop.wallet("main");
     let spend = laptop.write("salaries.psbt", &wallet, None);
     let (exit, review) = laptop.run(&["review", "salaries.psbt"]);

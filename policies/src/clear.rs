@@ -4,22 +4,23 @@
 use crate::authority::Authority;
 use crate::check::{Check, Code, Finding, Outcome, verdict};
 use crate::codec::Canonical;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Previous};
 use crate::examine::{Exhibit, FeeBounds, FeeCeiling, Marks, examine, signed_before};
 use crate::history::{Charge, History};
 use crate::id::{PermitId, RequestId, SpendId, VaultId};
 use crate::judge::{Case, Verdict, judge};
+use crate::locktime::{Present, locktime};
 use crate::permit::{Permit, PermitStatement, chain_link};
 use crate::policy::{Policy, Requester};
 use crate::request::SignedRequest;
 use crate::spend::Spend;
 use crate::wallet::Wallet;
-use bitcoin::OutPoint;
+use bitcoin::{Amount, OutPoint};
 
 /// What a vault remembers, as far as clearing needs it.
 pub trait Journal {
-    /// The spend in which a coin was signed before.
-    fn signed(&self, outpoint: &OutPoint) -> Option<SpendId>;
+    /// The spends of this wallet in which a coin was signed before, each with the amount that it claimed for the coin.
+    fn signed(&self, outpoint: &OutPoint) -> Vec<(SpendId, Amount)>;
     /// What was charged before under this key's policy.
     fn history(&self) -> &History;
     /// High-water marks of the wallet.
@@ -134,13 +135,14 @@ pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> A
         fees,
     };
     findings.extend(examine(&exhibit));
-    let earlier = signed_before(dossier.spend, |outpoint| {
-        journal.signed(outpoint).filter(|earlier| *earlier != dossier.spend.id())
-    });
+    let earlier = signed_before(dossier.spend, |outpoint| signed_elsewhere(dossier, journal, outpoint));
     if earlier.is_empty() {
         findings.push(Finding::pass(Check::SIGNED_BEFORE, "no coin was signed before"));
     }
     findings.extend(earlier);
+    let present = Present { tip_height: None, now: Some(dossier.now) };
+    let unsigned = dossier.spend.unsigned_transaction();
+    findings.extend(locktime(&unsigned, dossier.spend.network(), present));
     let mut charge = None;
     if let Some(requester) = &requester {
         let case = Case {
@@ -237,6 +239,22 @@ pub fn repeat(
     } else {
         Err(refusals)
     }
+}
+
+/// Another spend whose signature for this coin is good. A taproot signature commits to the coin's amount (BIP341): one
+/// over an amount that the previous transaction now disproves can never be mined, so a lie does not freeze the coin.
+fn signed_elsewhere(dossier: &Dossier<'_>, journal: &dyn Journal, outpoint: &OutPoint) -> Option<SpendId> {
+    let proven = match dossier.evidence.output(outpoint) {
+        Previous::Output(output) => Some(output.value),
+        Previous::Absent | Previous::NoSuchOutput(_) => None,
+    };
+    let is_void =
+        |claimed: Amount| dossier.wallet.is_taproot() && proven.is_some_and(|value| value != claimed);
+    journal
+        .signed(outpoint)
+        .into_iter()
+        .find(|(spend, claimed)| *spend != dossier.spend.id() && !is_void(*claimed))
+        .map(|(spend, _)| spend)
 }
 
 fn authorisation(message: impl Into<String>) -> Finding {

@@ -29,11 +29,14 @@ pub struct Marks {
     pub internal: u32,
     /// Distance that is accepted.
     pub gap: u32,
+    /// Whether a journal keeps them. Where nobody remembers, this spend's proven inputs are all there is to go by;
+    /// where a journal does, an index that only they bring within reach asks.
+    pub kept: bool,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { external: 0, internal: 0, gap: DEFAULT_GAP }
+        Self { external: 0, internal: 0, gap: DEFAULT_GAP, kept: false }
     }
 }
 
@@ -277,14 +280,28 @@ fn change(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
             .map(|input| input.keypath.index)
             .max()
             .unwrap_or(0);
-        let reach = marks.of(keypath.branch).max(proven).saturating_add(marks.gap);
+        let known = marks.of(keypath.branch).saturating_add(marks.gap);
+        let reach = known.max(proven.saturating_add(marks.gap));
+        let hint = "use the wallet's next change address; a far index is how coins are held to ransom";
         if keypath.index > reach {
             wrong.push(
                 Finding::refuse(
                     Check::GAP,
                     format!("output {at} is ours at {keypath}, beyond index {reach} up to which coins are looked for"),
                 )
-                .hint("use the wallet's next change address; a far index is how coins are held to ransom"),
+                .hint(hint),
+            );
+        } else if marks.kept && keypath.index > known {
+            // Anyone can pay a dust coin to a far address of ours, and so prove a far index.
+            wrong.push(
+                Finding::ask(
+                    Check::GAP,
+                    format!(
+                        "output {at} is ours at {keypath}: only a coin in this very spend is as far out, nothing signed before is beyond index {}",
+                        marks.of(keypath.branch)
+                    ),
+                )
+                .hint(hint),
             );
         }
     }
@@ -506,6 +523,31 @@ mod tests {
             p.outputs[1].script = regtest_wallet().script(edge).unwrap();
         });
         assert_eq!(outcome, []);
+    }
+
+    #[test]
+    fn change_that_only_a_dust_coin_brings_within_reach_asks() {
+        let outcome = found(|p| {
+            let far = Keypath { branch: Branch::Internal, index: 1_500_000_000 };
+            let wallet = regtest_wallet();
+            p.outputs[1].own = Some(far);
+            p.outputs[1].script = wallet.script(far).unwrap();
+        });
+        assert_eq!(outcome, refused("C08"));
+        let wallet = regtest_wallet();
+        let far = Keypath { branch: Branch::Internal, index: 1_500_000_000 };
+        let mut parts = parts();
+        parts.inputs[0].keypath = far;
+        parts.outputs[1].own = Some(far);
+        parts.outputs[1].script = wallet.script(far).unwrap();
+        let (parts, evidence) = proven(parts, &wallet);
+        let spend = Spend::new(parts).unwrap();
+        assert_eq!(outcomes(&spend, &evidence, &wallet), [], "nobody remembers");
+        let marks = Marks { kept: true, ..Marks::default() };
+        let fees = FeeBounds::default();
+        let findings = examine(&Exhibit { spend: &spend, evidence: &evidence, wallet: &wallet, marks, fees });
+        let gap = findings.iter().find(|finding| finding.code == Check::GAP.into()).unwrap();
+        assert_eq!(gap.outcome, Outcome::Ask);
     }
 
     #[test]

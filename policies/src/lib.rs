@@ -22,6 +22,7 @@ pub mod history;
 pub mod id;
 pub mod identity;
 pub mod judge;
+pub mod locktime;
 pub mod permit;
 pub mod policy;
 pub mod request;

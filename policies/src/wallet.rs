@@ -1,7 +1,7 @@
 //! A registered wallet: a descriptor pair that derives every script the wallet owns.
 
 use crate::codec::{CodecError, Decoder, Encoder};
-use crate::id::WalletId;
+use crate::id::{AuthorityId, WalletId};
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use bitcoin::{Address, Network, NetworkKind, PublicKey, Script, ScriptBuf, Weight};
 use miniscript::descriptor::{DescriptorType, Wildcard};
@@ -293,9 +293,18 @@ impl Wallet {
     }
 }
 
-/// What a vault signs when it exports a wallet (namespace `airlock-export`): network, name and descriptors, one a line.
-pub fn export_text(network: Network, name: &str, external: &str, internal: &str) -> String {
-    format!("airlock/export/1\n{network}\n{name}\n{external}\n{internal}\n")
+/// What a vault signs when it exports a wallet (namespace `airlock-export`): one field a line. Whoever watches the
+/// wallet, or permits payments from it, must know whether its key obeys an authority, and which.
+pub fn export_text(
+    network: Network,
+    name: &str,
+    (external, internal): (&str, &str),
+    birthday: Option<u64>,
+    authority: Option<AuthorityId>,
+) -> String {
+    let birthday = birthday.map_or_else(|| "-".to_owned(), |unix| unix.to_string());
+    let authority = authority.map_or_else(|| "none".to_owned(), |id| id.to_string());
+    format!("airlock/export/1\n{network}\n{name}\n{external}\n{internal}\n{birthday}\n{authority}\n")
 }
 
 /// One context for verification and derivation; it holds no secret.

@@ -27,7 +27,11 @@ pub enum Encoding {
 impl Encoding {
     /// The file's bytes for a PSBT in this encoding; text ends in a newline.
     pub fn encode(self, psbt: &Psbt) -> Vec<u8> {
-        let bytes = psbt.serialize();
+        self.encode_bytes(psbt.serialize())
+    }
+
+    /// The same for a PSBT's bytes as they are.
+    pub fn encode_bytes(self, bytes: Vec<u8>) -> Vec<u8> {
         let text = match self {
             Encoding::Binary => return bytes,
             Encoding::Base64 => BASE64_STANDARD.encode(bytes),

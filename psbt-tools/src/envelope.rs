@@ -52,6 +52,17 @@ impl Kind {
         }
     }
 
+    /// What people call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Manifest => "manifest",
+            Kind::Request => "request",
+            Kind::Approval => "approval",
+            Kind::Permit => "permit",
+            Kind::Receipt => "receipt",
+        }
+    }
+
     fn from_subtype(subtype: u8) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.subtype() == subtype)
     }
@@ -163,7 +174,11 @@ pub(crate) fn kind_of(key: &ProprietaryKey) -> Option<Kind> {
 }
 
 fn too_much(message: String) -> Error {
-    Error::refused(Check::BOUNDS, format!("the envelope holds {message}"))
+    Error::Refused {
+        check: Check::BOUNDS,
+        message: format!("the envelope holds {message}"),
+        hint: Some("start again from the file as it was requested, with the documents it needs".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,12 @@ pub enum Error {
     /// Inputs without the signatures that are needed.
     #[error("signatures are missing at {}", inputs_text(.0))]
     SignaturesMissing(Vec<usize>),
+    /// Two PSBTs of one transaction differ in more than signatures and documents that were added.
+    #[error("more than signatures and documents was added: {0}")]
+    Changed(String),
+    /// A form of PSBT that is not written here.
+    #[error("{0}: not written by this version")]
+    NotWritten(&'static str),
     /// A typed amount is not one.
     #[error("`{typed}` is no amount: {reason}")]
     Amount {
@@ -97,6 +103,8 @@ impl Error {
             Error::Malformed { .. } => "malformed".to_owned(),
             Error::Refused { check, .. } => check.to_string(),
             Error::SignaturesMissing(_) => "signatures-missing".to_owned(),
+            Error::Changed(_) => "changed".to_owned(),
+            Error::NotWritten(_) => "not-written".to_owned(),
             Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => "usage".to_owned(),
         }
     }
@@ -115,6 +123,8 @@ impl Error {
             Error::Malformed { hint, .. } => hint,
             Error::Refused { hint, .. } => return hint.clone(),
             Error::SignaturesMissing(_) => "let the wallet sign first: `cold-signer sign FILE`",
+            Error::Changed(_) => "the payment is the same; let `psbt-tools inspect` judge the later file",
+            Error::NotWritten(_) => "convert it to v0, which every wallet reads",
             Error::Amount { .. } => "write an amount with its unit: 0.01btc or 1500000sat",
             Error::Network(_) => "the default is mainnet",
             Error::Descriptor(WalletError::Network { .. }) => "name the key's network with --network",
@@ -130,7 +140,11 @@ impl Error {
         match self {
             Error::Read { .. } | Error::Write { .. } | Error::NotAFile(_) => 1,
             Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => 2,
-            Error::Exists(_) | Error::Malformed { .. } | Error::Refused { .. } => 3,
+            Error::Exists(_)
+            | Error::Malformed { .. }
+            | Error::Refused { .. }
+            | Error::Changed(_)
+            | Error::NotWritten(_) => 3,
             Error::SignaturesMissing(_) => 4,
         }
     }

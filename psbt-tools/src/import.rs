@@ -2,7 +2,7 @@
 
 use crate::checks::coins::{self, Coin};
 use crate::checks::ownership::{self, Ownership};
-use crate::checks::{amounts, locktime, merge, signatures, taproot, unknown_fields};
+use crate::checks::{amounts, merge, signatures, taproot, unknown_fields};
 use crate::document::Document;
 use crate::envelope::{Envelope, Kind};
 use crate::export::{InputSignature, attach_signatures};
@@ -12,6 +12,7 @@ use bitcoin::{Network, Psbt};
 use policies::check::{Check, Finding, Outcome, verdict};
 use policies::evidence::Evidence;
 use policies::examine::{Exhibit, FeeBounds, Marks, examine};
+use policies::locktime::{Present, locktime};
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::Wallet;
 
@@ -66,7 +67,8 @@ pub fn import_document(document: Document, wallets: &[Wallet], context: &Context
     let ownership = ownership::establish(&psbt, &coins, wallets, context.network, &mut findings);
     let network = context.network.or(ownership.wallet.map(Wallet::network)).unwrap_or(Network::Bitcoin);
     signatures::check(&psbt, &coins, &mut findings);
-    findings.extend(locktime::check(&psbt.unsigned_tx, network, context));
+    let present = Present { tip_height: context.tip_height, now: context.now };
+    findings.extend(locktime(&psbt.unsigned_tx, network, present));
     findings.extend(taproot::check(&psbt, &ownership));
     findings.push(unknown_fields(&psbt));
     findings.push(ownership::global_keys(&psbt, network));

@@ -15,15 +15,19 @@
 
 pub mod build;
 mod checks;
+pub mod combine;
+pub mod diff;
 pub mod display;
 pub mod document;
 pub mod envelope;
 mod error;
 pub mod export;
+mod field;
 pub mod files;
 pub mod finalize;
 pub mod import;
 pub mod inspection;
+mod maps;
 pub mod money;
 pub mod strict;
 

@@ -6,6 +6,7 @@ use bitcoin::consensus::serialize;
 use common::{Payment, payment, stranger};
 use policies::wallet::{Branch, ScriptKind};
 use psbt_tools::document::Encoding;
+use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::export::attach_signatures;
 use psbt_tools::finalize::finalize;
 use std::path::Path;
@@ -26,6 +27,22 @@ fn fixtures() -> Vec<(&'static str, Vec<u8>)> {
     finalize(&mut last).unwrap();
     let mut spoofed = unsigned.clone();
     spoofed.unsigned_tx.output[1].script_pubkey = stranger(8);
+    let mut other_half = signed.clone();
+    other_half.inputs[0].partial_sigs.clear();
+    let mut permitted = unsigned.clone();
+    let mut envelope = Envelope::default();
+    envelope.insert(Kind::Permit, b"a permit".to_vec()).unwrap();
+    envelope.write(&mut permitted);
+    let mut altered = permitted.clone();
+    altered.unsigned_tx.output[0].script_pubkey = stranger(8);
+    altered.unsigned_tx.output[0].value += bitcoin::Amount::ONE_SAT;
+    let mut conflict = unsigned.clone();
+    for source in conflict.outputs[1].bip32_derivation.values_mut() {
+        source.1 = "m/84h/1h/0h/1/6".parse().unwrap();
+    }
+    let mut blind = half.clone();
+    blind.inputs[0].witness_utxo = None;
+    blind.inputs[0].non_witness_utxo = None;
     let mut asking = unsigned.clone();
     asking.unsigned_tx.output.push(bitcoin::TxOut {
         value: bitcoin::Amount::ZERO,
@@ -41,6 +58,11 @@ fn fixtures() -> Vec<(&'static str, Vec<u8>)> {
         ("taproot.psbt", text(&tr.psbt())),
         ("signed.psbt", text(&signed)),
         ("half.psbt", text(&half)),
+        ("other-half.psbt", text(&other_half)),
+        ("permitted.psbt", text(&permitted)),
+        ("altered.psbt", text(&altered)),
+        ("conflict.psbt", text(&conflict)),
+        ("blind.psbt", text(&blind)),
         ("forged.psbt", text(&forged)),
         ("final.psbt", text(&last)),
         ("spoofed.psbt", text(&spoofed)),

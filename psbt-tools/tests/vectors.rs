@@ -5,6 +5,7 @@ use bitcoin::consensus::encode::serialize_hex;
 use bitcoin::hex::FromHex;
 use policies::check::Outcome;
 use policies::examine::FeeBounds;
+use psbt_tools::combine::{Part, combine};
 use psbt_tools::document::Document;
 use psbt_tools::finalize::extract;
 use psbt_tools::import::{Context, import};
@@ -128,4 +129,29 @@ fn bip370_invalid_is_refused_also_where_bitcoin_accepts_it() {
         lenient += usize::from(Psbt::deserialize(bytes).is_ok());
     }
     eprintln!("bip370.json: {} invalid refused, {lenient} of which `bitcoin` reads", rows.len());
+}
+
+#[test]
+fn bip174_combiner_steps_make_the_vectors_in_any_order() {
+    let Some(vectors) = vectors("bip174.json") else { return };
+    let of = |role: &str| {
+        let row = vectors["flow"].as_array().unwrap().iter().find(|row| row["role"] == role).unwrap();
+        Vec::<u8>::from_hex(row["hex"].as_str().unwrap()).unwrap()
+    };
+    for (one, other, result) in [
+        ("signer_1", "signer_2", "combiner"),
+        ("lex_combine_input_1", "lex_combine_input_2", "lex_combine_result"),
+    ] {
+        let [one, other] = [one, other].map(|role| (role, strict::parse(&of(role)).unwrap()));
+        for pair in [[&one, &other], [&other, &one]] {
+            let parts = pair.map(|(name, psbt)| Part { name, psbt });
+            let combined = combine(&parts).unwrap();
+            assert_eq!(combined.unverified, 0, "{result}");
+            assert_eq!(combined.psbt, strict::parse(&of(result)).unwrap(), "{result}");
+            if result.starts_with("lex") {
+                assert_eq!(combined.psbt.serialize(), of(result), "keys in lexicographic order");
+            }
+        }
+    }
+    eprintln!("bip174.json: 2 combiner steps");
 }

@@ -18,7 +18,7 @@ struct Stage {
     _folder: tempfile::TempDir,
     vault: Vault,
     company: Company,
-    sequence: u64,
+    sequence: u32,
     chain: [u8; 32],
 }
 
@@ -42,10 +42,10 @@ impl Stage {
     /// The honest message of the next case, whose spend may be edited first.
     fn honest(&mut self, edit: impl FnOnce(&mut SpendParts, &mut Evidence, &Company)) -> Bundle {
         self.sequence += 1;
-        let (mut parts, previous) = self.company.parts(u32::try_from(self.sequence).unwrap());
+        let (mut parts, previous) = self.company.parts(self.sequence);
         let mut evidence = Evidence::new(previous);
         edit(&mut parts, &mut evidence, &self.company);
-        let mut bundle = self.company.bundle(parts, vec![], self.sequence, self.chain);
+        let mut bundle = self.company.bundle(parts, vec![], u64::from(self.sequence), self.chain);
         bundle.evidence = evidence;
         bundle
     }
@@ -210,7 +210,7 @@ fn a_stolen_gatekeeper_meets_the_vaults_own_judgement() {
             }],
         };
         parts.inputs[0].outpoint.txid = previous.compute_txid();
-        stage.company.bundle(parts, vec![previous], stage.sequence + 1, stage.chain)
+        stage.company.bundle(parts, vec![previous], u64::from(stage.sequence) + 1, stage.chain)
     };
     let fault = stage.sign(&bundle).unwrap_err();
     assert_eq!(fault.code, "limit-per-payment");
@@ -253,6 +253,57 @@ fn taproot_is_signed_without_previous_transactions_and_lies_do_not_verify() {
     // Where a previous transaction is there, it must agree.
     stage.caught("C02", |parts, _, _| parts.inputs[0].value += Amount::from_sat(1_000), |_, _| ());
     stage.caught("C06", |parts, _, _| parts.outputs[1].script = stranger(2), |_, _| ());
+}
+
+#[test]
+fn a_lie_about_a_taproot_amount_does_not_freeze_the_coin() {
+    let mut stage = Stage::set(ScriptKind::Tr);
+    // The signature commits to the lied amount, so no block will ever take it.
+    let lie = stage.honest(|parts, evidence, _| {
+        parts.inputs[0].value += Amount::from_sat(1_000);
+        *evidence = Evidence::default();
+    });
+    stage.sign(&lie).expect("without evidence the amount is believed");
+    stage.chain = lie.permits[0].statement.chain_after(stage.company.vault).unwrap();
+    // The same coin, its amount proven: signed. Unproven it stays refused.
+    stage.sequence += 1;
+    let (parts, previous) = stage.company.parts(stage.sequence - 1);
+    let mut truth = stage.company.bundle(parts, previous, u64::from(stage.sequence), stage.chain);
+    let evidence = std::mem::take(&mut truth.evidence);
+    assert_eq!(stage.sign(&truth).unwrap_err().code, "C05");
+    truth.evidence = evidence;
+    stage.signed_and_valid(&truth);
+}
+
+#[test]
+fn one_wallets_file_cannot_freeze_anothers_coins() {
+    let mut stage = Stage::set(ScriptKind::Wpkh);
+    let other = Company::found(&mut stage.vault, ScriptKind::Tr);
+    let (mut parts, _) = other.parts(1);
+    parts.inputs[0].outpoint = stage.company.parts(2).0.inputs[0].outpoint;
+    let claim = other.bundle(parts, vec![], 1, [0; 32]);
+    stage.sign(&claim).expect("a taproot file names a coin that it cannot spend");
+    stage.chain = claim.permits[0].statement.chain_after(stage.company.vault).unwrap();
+    stage.sequence = 1;
+    let honest = stage.honest(|_, _, _| ());
+    stage.signed_and_valid(&honest);
+}
+
+#[test]
+fn a_far_locktime_is_asked_about_by_the_vault_itself() {
+    let mut stage = Stage::set(ScriptKind::Wpkh);
+    let late = stage.honest(|parts, _, _| {
+        parts.lock_time = bitcoin::absolute::LockTime::from_consensus(499_999_999);
+    });
+    let fault = stage.sign(&late).unwrap_err();
+    assert_eq!((fault.kind, fault.code.as_str()), (FaultKind::Incomplete, "C20"));
+    let reviewed = stage.vault.call(RequestBody::Review(late.clone()));
+    let Some(ReplyBody::Review(review)) = reviewed else { panic!("{reviewed:?}") };
+    assert_eq!(review.timing.len(), 1, "{:?}", review.timing);
+    let accepted = vec![policies::check::Check::LOCKTIME];
+    let consent = late.spend.id();
+    let signed = stage.vault.call(RequestBody::Sign { bundle: late, consent, accepted });
+    assert!(matches!(signed, Some(ReplyBody::Signed(_))), "{signed:?}");
 }
 
 #[test]

@@ -21,10 +21,9 @@ pub struct Taken {
     pub ignored: usize,
 }
 
-/// Whether an authority's policy is for this wallet: by name and, where the policy names a descriptor, by that.
+/// Whether the wallet's key obeys this authority. Its name here and in the policy says nothing about that.
 pub fn governs(authority: &Authority, wallet: &OpenWallet) -> bool {
-    let terms = authority.policy.terms().wallets.get(wallet.name());
-    terms.is_some_and(|terms| terms.id.is_none_or(|id| id == wallet.rules.id()))
+    wallet.authority() == Some(authority.id())
 }
 
 /// Whether a permit of this authority permits exactly this spend.

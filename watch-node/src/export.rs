@@ -1,6 +1,7 @@
 //! What `cold-signer export` writes: a wallet's public parts, vouched for by the vault's audit key.
 
 use bitcoin::Network;
+use policies::id::AuthorityId;
 use policies::identity::{Namespace, PublicKey, SshSig};
 use policies::permit::vault_id;
 use policies::wallet::export_text;
@@ -21,6 +22,8 @@ pub struct Export {
     pub internal: String,
     /// Unix time at which its key was made, in seconds; unknown for a restored one.
     pub birthday: Option<u64>,
+    /// The authority that its key obeys; none for a standalone key, which asks for no permit.
+    pub authority: Option<AuthorityId>,
     /// Whose wallet it is; to be compared by eye.
     pub audit_key: PublicKey,
 }
@@ -32,6 +35,7 @@ struct File {
     external: String,
     internal: String,
     birthday: Option<u64>,
+    authority: Option<String>,
     vault_id: String,
     audit_key: String,
     signature: String,
@@ -50,7 +54,10 @@ impl Export {
             file.audit_key.parse().map_err(|error| malformed(format!("audit_key: {error}")))?;
         let signature =
             SshSig::from_armor(&file.signature).map_err(|error| malformed(format!("signature: {error}")))?;
-        let text = export_text(network, &file.wallet, &file.external, &file.internal);
+        let authority = file.authority.as_deref().map(str::parse::<AuthorityId>).transpose();
+        let authority = authority.map_err(|error| malformed(format!("authority: {error}")))?;
+        let descriptors = (file.external.as_str(), file.internal.as_str());
+        let text = export_text(network, &file.wallet, descriptors, file.birthday, authority);
         let signer = signature
             .verify(Namespace::Export, text.as_bytes())
             .map_err(|error| forged(error.to_string()))?;
@@ -66,6 +73,7 @@ impl Export {
             external: file.external,
             internal: file.internal,
             birthday: file.birthday,
+            authority,
             audit_key,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bitcoin::Txid;
 use policies::authority::Authority;
-use policies::id::SpendId;
+use policies::id::{PermitId, SpendId};
 use policies::permit::{Permit, Receipt};
 use psbt_tools::export::same_transaction;
 
@@ -18,11 +18,12 @@ use crate::wallet::OpenWallet;
 pub enum Verdict {
     /// Asked for here, permitted and signed by those who were pinned.
     Authorised,
-    /// A vault says that it signed; no such transaction is known.
+    /// The vault says that it signed what was asked for and permitted; no such transaction is known.
     SignedNotBroadcast,
-    /// Asked for here; a permit or a receipt was not brought yet.
+    /// Asked for here; a permit or a receipt was not brought yet, or a permit cannot be verified here.
     Incomplete,
-    /// Nobody here asked for it, or it has neither permit nor receipt, or the vault's own list does not name it.
+    /// Nobody here asked for it, or it has neither permit nor receipt, or the vault's own list does not name it, or the
+    /// vault signed it without the permit.
     Unauthorised,
 }
 
@@ -41,12 +42,16 @@ impl Verdict {
 /// What is known of a document that a spend may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Nobody is pinned who could give it.
+    /// The wallet obeys no authority, or no vault of it is known.
     NotNeeded,
     /// Verified, for exactly this spend.
     Verified,
     /// Not there.
     Missing,
+    /// The wallet obeys an authority that is not pinned here.
+    Unverifiable,
+    /// A receipt by the vault that names another permit than a verified one, or none.
+    Mismatched,
 }
 
 impl Proof {
@@ -56,6 +61,8 @@ impl Proof {
             Proof::NotNeeded => "not-needed",
             Proof::Verified => "verified",
             Proof::Missing => "missing",
+            Proof::Unverifiable => "unverifiable",
+            Proof::Mismatched => "mismatched",
         }
     }
 }
@@ -100,9 +107,28 @@ pub fn reconcile(store: &Store, complete: &Complete) -> Result<Vec<Finding>> {
     };
     let transactions = store.spending_transactions()?;
     let mut findings = transactions.iter().map(|own| known.judge(own)).collect::<Result<Vec<_>>>()?;
-    let on_chain: BTreeSet<Txid> = findings.iter().map(|finding| finding.txid).collect();
-    findings.extend(known.unused_receipts(&on_chain));
+    let unused = known.unused_receipts(&findings)?;
+    findings.extend(unused);
     Ok(findings)
+}
+
+/// Wallets whose keys obey no authority, while one is pinned: what they spend, nobody permits.
+pub fn ungoverned(store: &Store) -> Result<Vec<String>> {
+    if store.authority()?.is_none() {
+        return Ok(Vec::new());
+    }
+    let wallets = OpenWallet::all(store)?;
+    Ok(wallets.iter().filter(|w| w.authority().is_none()).map(|w| w.name().to_owned()).collect())
+}
+
+/// The first wallet whose permits cannot be verified, because the authority that it obeys is not pinned, as an error.
+pub fn needed_authority(store: &Store) -> Result<Option<Error>> {
+    let pinned = store.authority()?.map(|authority| authority.id());
+    let foreign = |wallet: OpenWallet| {
+        let authority = wallet.authority().filter(|obeyed| Some(*obeyed) != pinned)?;
+        Some(Error::AuthorityNeeded { wallet: wallet.name().to_owned(), authority })
+    };
+    Ok(OpenWallet::all(store)?.into_iter().find_map(foreign))
 }
 
 struct Known<'a> {
@@ -145,62 +171,110 @@ impl Known<'_> {
         finding.receipt = self.receipt(wallet, payment)?;
         let whole = wallet.row.imported.vault_id.as_ref().is_some_and(|id| self.complete.vaults.contains(id));
         finding.verdict = match (finding.permit, finding.receipt) {
-            (Proof::Missing, Proof::Missing) => Verdict::Unauthorised,
+            (_, Proof::Mismatched) | (Proof::Missing, Proof::Missing) => Verdict::Unauthorised,
             (_, Proof::Missing) if whole => Verdict::Unauthorised,
-            (Proof::Missing, _) | (_, Proof::Missing) => Verdict::Incomplete,
-            _ => Verdict::Authorised,
+            (Proof::Verified | Proof::NotNeeded, Proof::Verified | Proof::NotNeeded) => Verdict::Authorised,
+            _ => Verdict::Incomplete,
         };
         Ok(finding)
     }
 
     fn permit(&self, wallet: &OpenWallet, payment: &Payment) -> Proof {
-        let Some(authority) = self.authority.as_ref().filter(|authority| governs(authority, wallet)) else {
+        if wallet.authority().is_none() {
             return Proof::NotNeeded;
+        }
+        match &self.authority {
+            Some(authority) if governs(authority, wallet) => {
+                let is_there = !self.verified_permits(wallet, payment).is_empty();
+                if is_there { Proof::Verified } else { Proof::Missing }
+            }
+            _ => Proof::Unverifiable,
+        }
+    }
+
+    fn verified_permits(&self, wallet: &OpenWallet, payment: &Payment) -> Vec<PermitId> {
+        let Some(authority) = self.authority.as_ref().filter(|authority| governs(authority, wallet)) else {
+            return Vec::new();
         };
-        let found = self.permits.iter().any(|permit| permits(authority, permit, &payment.spend));
-        if found { Proof::Verified } else { Proof::Missing }
+        let verified = self.permits.iter().filter(|permit| permits(authority, permit, &payment.spend));
+        verified.map(|permit| permit.statement.id()).collect()
     }
 
     fn receipt(&self, wallet: &OpenWallet, payment: &Payment) -> Result<Proof> {
         if wallet.audit_key()?.is_none() {
             return Ok(Proof::NotNeeded);
         }
+        let permits = self.verified_permits(wallet, payment);
+        let mut proof = Proof::Missing;
         for receipt in &self.receipts {
             let statement = &receipt.statement;
-            if statement.spend == payment.spend.id()
-                && statement.unsigned_txid == payment.unsigned_txid
-                && is_by_vault_of(receipt, wallet)?
+            if statement.spend != payment.spend.id()
+                || statement.unsigned_txid != payment.unsigned_txid
+                || !is_by_vault_of(receipt, wallet)?
             {
-                return Ok(Proof::Verified);
+                continue;
             }
+            let fits = match (wallet.authority(), statement.permit) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                // Before a permit is brought, none can be compared: that it is missing is said of the permit.
+                (Some(_), Some(named)) => permits.is_empty() || permits.contains(&named),
+            };
+            if !fits {
+                // One signature without the permit is one too many, whatever else the vault signed.
+                return Ok(Proof::Mismatched);
+            }
+            proof = Proof::Verified;
         }
-        Ok(Proof::Missing)
+        Ok(proof)
     }
 
-    /// What vaults signed and nobody has seen. It may still be broadcast.
-    fn unused_receipts(&self, on_chain: &BTreeSet<Txid>) -> Vec<Finding> {
+    /// What vaults signed and nobody has seen. It may still be broadcast, so it is judged as strictly as what was.
+    fn unused_receipts(&self, judged: &[Finding]) -> Result<Vec<Finding>> {
         let mut seen = BTreeSet::new();
-        let unused = self.receipts.iter().filter(|receipt| {
-            let txid = receipt.statement.unsigned_txid;
-            !on_chain.contains(&txid) && seen.insert(txid)
+        let mut findings = Vec::new();
+        for receipt in &self.receipts {
+            let (txid, spend) = (receipt.statement.unsigned_txid, receipt.statement.spend);
+            // A transaction that no payment asked for is unauthorised already.
+            let is_judged = |finding: &Finding| {
+                finding.txid == txid && finding.spend.is_none_or(|its_spend| its_spend == spend)
+            };
+            if !judged.iter().any(is_judged) && seen.insert((txid, spend)) {
+                findings.push(self.unused(receipt)?);
+            }
+        }
+        Ok(findings)
+    }
+
+    fn unused(&self, receipt: &Receipt) -> Result<Finding> {
+        let statement = &receipt.statement;
+        let wallet = self.wallets.iter().find(|wallet| wallet.rules.id() == statement.wallet);
+        let asked = wallet.and_then(|wallet| {
+            let payment = self.payments.iter().find(|payment| {
+                payment.wallet == wallet.row.id
+                    && payment.spend.id() == statement.spend
+                    && payment.unsigned_txid == statement.unsigned_txid
+            })?;
+            Some((wallet, payment))
         });
-        unused
-            .map(|receipt| {
-                let statement = &receipt.statement;
-                let payment = self.payments.iter().find(|payment| payment.spend.id() == statement.spend);
-                let wallet = self.wallets.iter().find(|wallet| wallet.rules.id() == statement.wallet);
-                let permit = wallet.zip(payment).map_or(Proof::Missing, |(w, p)| self.permit(w, p));
-                Finding {
-                    txid: statement.unsigned_txid,
-                    height: None,
-                    wallets: wallet.iter().map(|wallet| wallet.name().to_owned()).collect(),
-                    payment: payment.map(Payment::name),
-                    spend: Some(statement.spend),
-                    permit,
-                    receipt: Proof::Verified,
-                    verdict: Verdict::SignedNotBroadcast,
-                }
-            })
-            .collect()
+        let (permit, receipt) = match asked {
+            Some((wallet, payment)) => (self.permit(wallet, payment), self.receipt(wallet, payment)?),
+            None => (Proof::Missing, Proof::Verified),
+        };
+        let verdict = match (asked, permit, receipt) {
+            (Some(_), Proof::Verified | Proof::NotNeeded, Proof::Verified) => Verdict::SignedNotBroadcast,
+            (Some(_), Proof::Unverifiable, Proof::Verified) => Verdict::Incomplete,
+            _ => Verdict::Unauthorised,
+        };
+        Ok(Finding {
+            txid: statement.unsigned_txid,
+            height: None,
+            wallets: wallet.iter().map(|wallet| wallet.name().to_owned()).collect(),
+            payment: asked.map(|(_, payment)| payment.name()),
+            spend: Some(statement.spend),
+            permit,
+            receipt,
+            verdict,
+        })
     }
 }

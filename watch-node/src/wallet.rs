@@ -2,6 +2,7 @@
 
 use bitcoin::Network;
 use policies::examine::Marks;
+use policies::id::AuthorityId;
 use policies::identity::PublicKey;
 use policies::wallet::{Branch as RuleBranch, Keypath, Wallet};
 
@@ -36,6 +37,11 @@ impl OpenWallet {
     /// The wallet's name.
     pub fn name(&self) -> &str {
         &self.row.imported.name
+    }
+
+    /// Whom its key obeys: then, and only then, the wallet is governed and each of its spends needs a permit.
+    pub fn authority(&self) -> Option<AuthorityId> {
+        self.row.imported.authority.map(AuthorityId::from_bytes)
     }
 
     /// The audit key of the vault that exported it.

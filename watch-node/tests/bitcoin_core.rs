@@ -255,5 +255,6 @@ fn taproot_wallet() -> NewWallet {
         birthday: 0,
         vault_id: None,
         audit_key: None,
+        authority: None,
     }
 }

@@ -157,10 +157,17 @@ fn two_processes_write_one_after_the_other() {
 fn a_demo_without_its_programs_says_how_to_build_them() {
     let dir = tempfile::tempdir().unwrap();
     let alone = dir.path().join("watch-node");
-    std::fs::copy(env!("CARGO_BIN_EXE_watch-node"), &alone).unwrap();
+    place(std::path::Path::new(env!("CARGO_BIN_EXE_watch-node")), &alone);
     let output = Command::new(&alone).arg("demo").output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("the demo needs gatekeeper"), "{stderr}");
     assert!(stderr.contains("hint: build all programs: cargo build --release"), "{stderr}");
+}
+
+/// Puts a program into a folder. Another process copies it: while this one held the copy open for writing, a child that
+/// a neighbouring test starts at that moment would inherit the descriptor, and running the copy would fail (ETXTBSY).
+fn place(program: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg(program).arg(to).status().unwrap();
+    assert!(copied.success());
 }

@@ -62,6 +62,7 @@ fn a_sync_killed_at_any_moment_is_simply_continued() {
             birthday: 0,
             vault_id: None,
             audit_key: None,
+            authority: None,
         })
         .unwrap();
     let wallet = store.wallet("miner").unwrap();

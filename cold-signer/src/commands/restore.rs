@@ -24,6 +24,9 @@ pub struct Args {
     /// Account level of the derivation path (BIP44).
     #[arg(long, default_value_t = 0, value_name = "N")]
     account: u32,
+    /// How many words are on the paper: 12 or 24.
+    #[arg(long, default_value_t = 24, value_name = "N")]
+    words: u8,
     /// Read the words from this file: for drills and tests.
     #[arg(long, value_name = "F")]
     words_file: Option<PathBuf>,
@@ -37,6 +40,7 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     arguments.extend(["--network".into(), network.to_string().into()]);
     arguments.extend(["--script".into(), args.script.kind()?.as_str().into()]);
     arguments.extend(["--account".into(), args.account.to_string().into()]);
+    arguments.extend(["--words".into(), args.words.to_string().into()]);
     if let Some(path) = &args.words_file {
         arguments.extend(["--words-file".into(), path.clone().into_os_string()]);
     }

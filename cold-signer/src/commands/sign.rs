@@ -12,6 +12,7 @@ use policies::id::SpendId;
 use psbt_tools::display::{escape, hex};
 use psbt_tools::files;
 use serde_json::{Value, json};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Review a payment, take consent, and let the vault sign it.
@@ -39,8 +40,15 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     if args.files.len() > 1 && (args.output.is_some() || args.consent.is_some()) {
         return Err(Error::Usage("-o and --consent go with one file".to_owned()));
     }
-    if global.json && args.output.as_deref().is_some_and(|out| out.as_os_str() == "-") {
-        return Err(Error::Usage("-o - and --json both want standard output".to_owned()));
+    if args.output.as_deref().is_some_and(|out| out.as_os_str() == "-") {
+        if global.json {
+            return Err(Error::Usage("-o - and --json both want standard output".to_owned()));
+        }
+        if std::io::stdout().is_terminal() {
+            return Err(Error::Usage(
+                "-o - writes the file itself, which is nothing for a terminal: name a file".to_owned(),
+            ));
+        }
     }
     let mut session = Session::start(console_program()?, &global.launch()?)?;
     let given = Given { spend: args.consent, accepted: args.accept.clone() };

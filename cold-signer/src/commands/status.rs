@@ -17,11 +17,14 @@ pub struct Args {}
 
 /// Runs it.
 pub fn run(global: &Global, _args: &Args) -> Result<Output> {
-    let status = global.vault()?.status()?;
+    let mut vault = global.vault()?;
+    let status = vault.status()?;
+    let audit_key = vault.keys()?.audit_key;
     let mut controls = status.controls.clone();
     controls.push(reader_sandbox());
     let mut lines = vec![
         format!("vault       {}", status.vault),
+        format!("audit key   {}", audit_key.fingerprint()),
         format!("records     {}, the last {}", status.records, hex(&status.head)),
         match &status.authority {
             Some((id, company)) => format!("authority   {}, {id}", escape(company)),
@@ -37,6 +40,7 @@ pub fn run(global: &Global, _args: &Args) -> Result<Output> {
     lines.push(boundary_text());
     let json = json!({
         "vault_id": status.vault.to_string(),
+        "audit_key": audit_key.to_string(),
         "records": status.records,
         "head": hex(&status.head),
         "authority": status.authority.as_ref().map(|(id, company)| json!({"id": id.to_string(), "company": company})),

@@ -2,15 +2,15 @@
 
 use crate::cli::Global;
 use crate::output::Output;
-use crate::terminal::{Person, Terminal};
+use crate::screens::authority_lines;
+use crate::terminal::Terminal;
 use crate::vault::Vault;
-use crate::{Error, Result};
-use policies::authority::{Authority, SignedAuthority};
+use crate::{Error, Result, consent};
+use policies::authority::SignedAuthority;
 use policies::codec::Canonical;
 use policies::id::AuthorityId;
 use psbt_tools::display::escape;
 use psbt_tools::files;
-use psbt_tools::money::amount_text;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -39,16 +39,14 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
     let signed = SignedAuthority::from_armor(text).map_err(|error| wrong(error.to_string()))?;
     let authority = signed.verified().map_err(|error| wrong(error.to_string()))?;
-    let summary = summary(authority);
     match args.confirm {
         Some(named) if named != authority.id() => {
             return Err(Error::OtherAuthority { found: authority.id(), named });
         }
         Some(_) => {}
         None if std::io::stdin().is_terminal() => {
-            if let Some(mut terminal) = Terminal::open() {
-                confirm(&mut terminal, &summary, &authority.company)?;
-            }
+            let mut terminal = Terminal::open().ok_or_else(|| Error::Unconfirmed(authority.id()))?;
+            consent::confirm(authority, &mut terminal)?;
         }
         None => {}
     }
@@ -63,56 +61,7 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
         })).collect::<serde_json::Value>(),
         "policy": {"id": authority.policy.id().to_string(), "version": authority.policy.terms().version},
     });
-    Ok(Output::done(format!("{summary}\npinned: every key made in this store from now on obeys it"), json))
-}
-
-fn confirm(person: &mut dyn Person, summary: &str, company: &str) -> Result<()> {
-    person.show(summary)?;
-    let prompt = format!("This cannot be undone. Type the company's name, {}, to pin it:", escape(company));
-    match person.ask(&prompt)? {
-        Some(typed) if typed == company => Ok(()),
-        Some(_) | None => Err(Error::Stopped("the company's name was not typed")),
-    }
-}
-
-fn summary(authority: &Authority) -> String {
-    let terms = authority.policy.terms();
-    let mut lines = vec![
-        format!("company        {}", escape(&authority.company)),
-        format!("authority id   {}", authority.id()),
-    ];
-    lines.extend(authority.permit_keys.iter().map(|key| format!("permit key     {}", key.fingerprint())));
-    lines.push(format!("policy         version {}, {}", terms.version, authority.policy.id()));
-    for (group, members) in &terms.people {
-        lines.push(format!("  group {}: {} keys", escape(group), members.len()));
-    }
-    for allow in &terms.allows {
-        lines.push(format!(
-            "  allow {}: {} from {}",
-            escape(&allow.name),
-            escape(&allow.requesters.join(", ")),
-            escape(&allow.wallet)
-        ));
-    }
-    for limit in &terms.limits {
-        let mut line = format!("  limit {}:", escape(&limit.name));
-        if let Some(amount) = limit.per_payment {
-            line.push_str(&format!(" {} a payment", amount_text(amount)));
-        }
-        if let Some(window) = limit.per_window {
-            let amount = window.amount.map(|amount| format!(" {}", amount_text(amount))).unwrap_or_default();
-            let count = window.count.map(|count| format!(" {count} payments")).unwrap_or_default();
-            line.push_str(&format!("{amount}{count} in {} s", window.seconds));
-        }
-        if let Some(fee) = limit.fee {
-            line.push_str(&format!(
-                " fee {}, {} sat/vB, {} %",
-                amount_text(fee.amount),
-                fee.sat_per_vb,
-                fee.percent
-            ));
-        }
-        lines.push(line);
-    }
-    lines.join("\n")
+    let mut lines = authority_lines(authority);
+    lines.push("pinned: every key made in this store from now on obeys it".to_owned());
+    Ok(Output::done(lines.join("\n"), json))
 }

@@ -2,13 +2,17 @@
 //! other.
 
 pub mod child;
+mod deadline;
 mod message;
 
 pub use message::{Answer, Descriptors, Open, Order, Reading};
 
 use crate::{Error, Result};
 use cold_wire::{FrameError, InputSignature, read_frame, write_frame};
+use deadline::Timed;
 use policies::codec::Canonical;
+use policies::text::duration_text;
+use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -20,7 +24,7 @@ use std::time::{Duration, Instant};
 /// The hidden argument that makes this program the reader.
 pub const MODE: &str = "__reader";
 
-/// How long one answer may take: longer than the processor time a reader has.
+/// How long an order and its answer may take: longer than the processor time a reader has.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a reader that closed its socket may take to end by itself, so that its own end can be told.
@@ -31,6 +35,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct Reader {
     child: Child,
     socket: UnixStream,
+    patience: Duration,
 }
 
 impl Reader {
@@ -42,7 +47,7 @@ impl Reader {
     pub fn spawn(program: &Path) -> Result<Self> {
         let fault = |source| Error::Start { program: program.to_owned(), source };
         let (socket, other) = UnixStream::pair().map_err(fault)?;
-        socket.set_read_timeout(Some(PATIENCE)).map_err(fault)?;
+        socket.set_nonblocking(true).map_err(fault)?;
         let child = Command::new(program)
             .arg(MODE)
             .env_clear()
@@ -52,8 +57,8 @@ impl Reader {
             .stderr(Stdio::null())
             .spawn()
             .map_err(fault)?;
-        let mut reader = Self { child, socket };
-        match reader.hear()? {
+        let mut reader = Self { child, socket, patience: PATIENCE };
+        match reader.hear(reader.deadline())? {
             Answer::Ready => Ok(reader),
             other => Err(no(other)),
         }
@@ -64,8 +69,7 @@ impl Reader {
     /// # Errors
     /// [`Error::Unreadable`] when it is no PSBT, [`Error::ReaderStopped`] when it made the reader fall.
     pub fn open(&mut self, open: Open) -> Result<Reading> {
-        self.say(&Order::Open(open))?;
-        match self.hear()? {
+        match self.order(&Order::Open(open))? {
             Answer::Read(reading) => Ok(*reading),
             other => Err(no(other)),
         }
@@ -76,31 +80,49 @@ impl Reader {
     /// # Errors
     /// [`Error::Unreadable`] when a signature does not verify, [`Error::ReaderStopped`].
     pub fn attach(mut self, signatures: Vec<InputSignature>, receipt: Vec<u8>) -> Result<Vec<u8>> {
-        self.say(&Order::Attach { signatures, receipt })?;
-        match self.hear()? {
+        match self.order(&Order::Attach { signatures, receipt })? {
             Answer::Written(bytes) => Ok(bytes),
             other => Err(no(other)),
         }
     }
 
-    fn say(&mut self, order: &Order) -> Result<()> {
-        match write_frame(&mut self.socket, &order.to_bytes()) {
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
+    fn order(&mut self, order: &Order) -> Result<Answer> {
+        let until = self.deadline();
+        self.say(order, until)?;
+        self.hear(until)
+    }
+
+    fn say(&mut self, order: &Order, until: Instant) -> Result<()> {
+        match write_frame(&mut Timed { socket: &self.socket, until }, &order.to_bytes()) {
             Ok(()) => Ok(()),
             Err(FrameError::TooLong(found)) => {
                 Err(Error::ReaderNonsense(format!("the document needs a frame of {found} bytes")))
             }
+            Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => Err(self.slow()),
             Err(FrameError::Closed | FrameError::Io(_)) => Err(self.stopped()),
         }
     }
 
-    fn hear(&mut self) -> Result<Answer> {
-        match read_frame(&mut self.socket) {
+    fn hear(&mut self, until: Instant) -> Result<Answer> {
+        match read_frame(&mut Timed { socket: &self.socket, until }) {
             Ok(frame) => Answer::from_bytes(&frame).map_err(|error| Error::ReaderNonsense(error.to_string())),
             Err(FrameError::TooLong(found)) => {
                 Err(Error::ReaderNonsense(format!("a frame of {found} bytes")))
             }
+            Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => Err(self.slow()),
             Err(FrameError::Closed | FrameError::Io(_)) => Err(self.stopped()),
         }
+    }
+
+    /// Kills it at once: it had its time.
+    fn slow(&mut self) -> Error {
+        // What cannot be killed has ended already.
+        let _ = self.child.kill();
+        Error::ReaderStopped(format!("no whole answer within {}", duration_text(self.patience.as_secs())))
     }
 
     fn stopped(&mut self) -> Error {
@@ -139,5 +161,75 @@ fn how(status: ExitStatus) -> String {
         (Some(signal), _) => format!("signal {signal}"),
         (None, Some(code)) => format!("exit code {code}"),
         (None, None) => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    /// A reader that is this thread: its process only waits to be killed.
+    fn fake(peer: impl FnOnce(UnixStream) + Send + 'static) -> Reader {
+        let (socket, other) = UnixStream::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        std::thread::spawn(move || peer(other));
+        Reader { child, socket, patience: Duration::from_secs(1) }
+    }
+
+    fn outlasted(mut reader: Reader, document: usize) {
+        let begun = Instant::now();
+        let open = Open { document: vec![0; document], wallets: vec![], now: 0 };
+        let error = reader.open(open).unwrap_err();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_eq!((error.code().as_str(), error.exit_code()), ("reader-stopped", 3));
+        assert!(error.to_string().contains("no whole answer within 1 seconds"), "{error}");
+        assert_eq!(reader.child.wait().unwrap().signal(), Some(9), "it was killed");
+    }
+
+    #[test]
+    fn an_answer_byte_by_byte_moves_no_deadline() {
+        outlasted(
+            fake(|mut socket| {
+                let mut bytes = [0, 1, 0, 0].into_iter().chain(std::iter::repeat(7));
+                while socket.write_all(&[bytes.next().unwrap()]).is_ok() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }),
+            0,
+        );
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_or_little_is_not_waited_for() {
+        outlasted(
+            fake(|socket| {
+                std::thread::sleep(Duration::from_secs(10));
+                drop(socket);
+            }),
+            8 << 20,
+        );
+        outlasted(
+            fake(|mut socket| {
+                let mut some = [0; 4_096];
+                while socket.read(&mut some).is_ok_and(|count| count > 0) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }),
+            32 << 20,
+        );
+    }
+
+    #[test]
+    fn an_answer_in_time_is_heard() {
+        let mut reader = fake(|mut socket| {
+            read_frame(&mut socket).unwrap();
+            let answer =
+                Answer::Unreadable { code: "C21".into(), message: "m".into(), hint: "h".into(), exit: 3 };
+            write_frame(&mut socket, &answer.to_bytes()).unwrap();
+        });
+        let open = Open { document: vec![0; 8 << 20], wallets: vec![], now: 0 };
+        assert_eq!(reader.open(open).unwrap_err().code(), "C21");
     }
 }

@@ -1,9 +1,11 @@
 //! What the operator sees before anything is signed: pure text, from the vault's own review. Nothing is left out and
 //! nothing is cut; what does not fit goes to the next page.
 
+pub(crate) mod authority;
 mod page;
 mod parts;
 
+pub use authority::authority_lines;
 pub use page::{Size, paginate};
 pub use parts::{boundary as boundary_text, live_network as live_network_text};
 
@@ -50,13 +52,14 @@ fn body(shown: &Shown<'_>) -> Vec<String> {
         parts::recipients(review),
         parts::change(review),
         parts::fee(review),
+        parts::timing(review),
         parts::limits(review),
         parts::findings(&review.findings),
         parts::identifiers(review, shown.sha256),
         vec![parts::boundary()],
     ];
     let mut lines = Vec::new();
-    for section in sections {
+    for section in sections.into_iter().filter(|section| !section.is_empty()) {
         lines.push(String::new());
         lines.extend(section);
     }

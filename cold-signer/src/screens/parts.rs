@@ -114,6 +114,16 @@ pub fn fee(review: &Review) -> Vec<String> {
     ]
 }
 
+/// Before when the transaction cannot be mined; nothing where nothing holds it back.
+pub fn timing(review: &Review) -> Vec<String> {
+    if review.timing.is_empty() {
+        return vec![];
+    }
+    let mut lines = vec!["Timing:".to_owned()];
+    lines.extend(review.timing.iter().map(|line| format!("  {}", escape(line))));
+    lines
+}
+
 /// Limits that the vault judged by.
 pub fn limits(review: &Review) -> Vec<String> {
     if review.limits.is_empty() {

@@ -30,6 +30,7 @@ pub(crate) fn review() -> Review {
         voucher: None,
         authority: None,
         limits: vec![],
+        timing: vec![],
         signed_before: false,
     }
 }
@@ -77,6 +78,7 @@ fn a_spend_that_the_authority_has_not_permitted_and_that_asks_and_refuses() {
             Finding::not_applicable(Check::TAPROOT, "no taproot"),
         ],
         signed_before: true,
+        timing: vec!["not before block 999 999".to_owned(), "coin 1: \u{202e}3 blocks".to_owned()],
         recipients: vec![],
         change: vec![],
         ..review()

@@ -1,6 +1,6 @@
 //! An offline laptop: both programs in a folder.
 
-use super::{console, spend};
+use super::{console, place, spend};
 use bitcoin::{Network, Psbt};
 use policies::identity::{Namespace, PublicKey, SshSig};
 use policies::spend::{Spend, SpendOutput};
@@ -32,8 +32,8 @@ pub struct Laptop {
 impl Laptop {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::copy(console(), folder.path().join("cold-signer")).unwrap();
-        std::fs::copy(vault_program(), folder.path().join("cold-vault")).unwrap();
+        place(console(), &folder.path().join("cold-signer"));
+        place(vault_program(), &folder.path().join("cold-vault"));
         std::fs::write(folder.path().join("passphrase"), "correct horse\n").unwrap();
         std::fs::write(folder.path().join("wrong"), "correct house\n").unwrap();
         Self { folder }
@@ -74,8 +74,13 @@ impl Laptop {
     pub fn wallet(&self, name: &str) -> Wallet {
         let export = self.done(&["export", "--wallet", name]);
         let text = |key: &str| export[key].as_str().unwrap().to_owned();
-        let signed =
-            policies::wallet::export_text(Network::Regtest, name, &text("external"), &text("internal"));
+        let signed = policies::wallet::export_text(
+            Network::Regtest,
+            name,
+            (&text("external"), &text("internal")),
+            export.get("birthday").map(|unix| unix.as_u64().unwrap()),
+            export["authority"].as_str().map(|id| id.parse().unwrap()),
+        );
         let signature = SshSig::from_armor(&text("signature")).unwrap();
         let audit_key: PublicKey = text("audit_key").parse().unwrap();
         assert_eq!(signature.verify(Namespace::Export, signed.as_bytes()), Ok(audit_key.clone()));

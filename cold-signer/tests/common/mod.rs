@@ -1,6 +1,7 @@
 //! A wallet with its private key, coins and PSBTs for the tests.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod authority;
 pub mod laptop;
 
 use bitcoin::absolute::LockTime;
@@ -117,4 +118,11 @@ pub fn signature(spend: &Spend, wallet: &Wallet) -> InputSignature {
         public_key: key.private_key.public_key(&secp()).serialize().to_vec(),
         signature: ecdsa::Signature { signature, sighash_type: EcdsaSighashType::All }.to_vec(),
     }
+}
+
+/// Puts a program into a folder. Another process copies it: while this one held the copy open for writing, a child that
+/// a neighbouring test starts at that moment would inherit the descriptor, and running the copy would fail (ETXTBSY).
+pub fn place(program: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg(program).arg(to).status().unwrap();
+    assert!(copied.success());
 }

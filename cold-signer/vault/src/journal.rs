@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bitcoin::{Network, OutPoint, Txid};
+use bitcoin::{Amount, Network, OutPoint, Txid};
 use policies::authority::{Authority, SignedAuthority};
 use policies::clear;
 use policies::codec::Canonical;
@@ -57,7 +57,7 @@ pub struct Journal {
     pinned: Option<AuthorityId>,
     intents: Vec<Journalled>,
     by_spend: BTreeMap<SpendId, usize>,
-    by_outpoint: BTreeMap<OutPoint, SpendId>,
+    by_coin: BTreeMap<(WalletId, OutPoint), Vec<(SpendId, Amount)>>,
     marks: BTreeMap<WalletId, Marks>,
 }
 
@@ -123,7 +123,8 @@ impl Journal {
         let spend = &intent.spend;
         let id = spend.id();
         for input in spend.inputs() {
-            self.by_outpoint.entry(input.outpoint).or_insert(id);
+            let coin = (spend.wallet(), input.outpoint);
+            self.by_coin.entry(coin).or_default().push((id, input.value));
         }
         let marks = self.marks.entry(spend.wallet()).or_default();
         *marks = marks.after(spend);
@@ -198,8 +199,9 @@ pub struct View<'a> {
 }
 
 impl clear::Journal for View<'_> {
-    fn signed(&self, outpoint: &OutPoint) -> Option<SpendId> {
-        self.journal.by_outpoint.get(outpoint).copied()
+    fn signed(&self, outpoint: &OutPoint) -> Vec<(SpendId, Amount)> {
+        // A coin has one script, so it belongs to one wallet: what another wallet's file claimed of it means nothing.
+        self.journal.by_coin.get(&(self.key.wallet.id(), *outpoint)).cloned().unwrap_or_default()
     }
 
     fn history(&self) -> &History {
@@ -207,7 +209,8 @@ impl clear::Journal for View<'_> {
     }
 
     fn marks(&self) -> Marks {
-        self.journal.marks.get(&self.key.wallet.id()).copied().unwrap_or_default()
+        let marks = self.journal.marks.get(&self.key.wallet.id()).copied().unwrap_or_default();
+        Marks { kept: true, ..marks }
     }
 
     fn record_hash(&self, sequence: u64) -> Option<[u8; 32]> {

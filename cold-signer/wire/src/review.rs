@@ -70,6 +70,8 @@ pub struct Review {
     pub fee: Amount,
     /// Upper bound of the signed size, in virtual bytes.
     pub vsize: u64,
+    /// When it can be mined, where that is not at once: locktime and relative locks in words.
+    pub timing: Vec<String>,
     /// Every check and rule.
     pub findings: Vec<Finding>,
     /// Who vouches for it, where an authority does.
@@ -105,6 +107,7 @@ pub(crate) fn encode_review(to: &mut Encoder, review: &Review) {
     });
     to.amount(review.fee);
     to.u64(review.vsize);
+    to.list(&review.timing, |to, line| to.string(line.as_bytes()));
     encode_findings(to, &review.findings);
     to.option(review.voucher.as_ref(), encode_voucher);
     to.option(review.authority.as_ref(), |to, company| to.string(company.as_bytes()));
@@ -126,6 +129,7 @@ pub(crate) fn decode_review(from: &mut Decoder<'_>) -> Result<Review, CodecError
         })?,
         fee: from.amount("fee")?,
         vsize: from.u64("vsize")?,
+        timing: from.list("timing", MAX_ITEMS, |from| from.text("timing", MAX_LINE_LEN))?,
         findings: decode_findings(from)?,
         voucher: from.option("voucher", decode_voucher)?,
         authority: from.option("authority", |from| from.text("company", MAX_NAME_LEN))?,

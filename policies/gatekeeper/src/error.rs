@@ -42,6 +42,14 @@ pub enum Error {
         /// What to do next.
         hint: String,
     },
+    /// A vault's key does not obey this gatekeeper's authority.
+    #[error("{message}")]
+    Authority {
+        /// What was found and expected.
+        message: String,
+        /// What to do next.
+        hint: &'static str,
+    },
     /// What a terminal is to sign does not agree with its PSBT.
     #[error("{0}")]
     Request(String),
@@ -101,6 +109,7 @@ impl Error {
             Error::Several(results) => first_failure(results).map_or_else(String::new, Error::code),
             Error::Document { .. } => "malformed".to_owned(),
             Error::Vault { .. } => "vault".to_owned(),
+            Error::Authority { .. } => "authority".to_owned(),
             Error::Request(_) => "C34".to_owned(),
             Error::Signer { .. } => "signer".to_owned(),
             Error::Clock { .. } => "clock".to_owned(),
@@ -120,6 +129,7 @@ impl Error {
             Error::Several(results) => return first_failure(results).and_then(Error::hint),
             Error::Document { .. } => "check that it is the right file, whole and unchanged",
             Error::Vault { hint, .. } | Error::Signer { hint, .. } | Error::Usage { hint, .. } => hint,
+            Error::Authority { hint, .. } => hint,
             Error::Request(_) => "do not sign it; let `watch-node pay` make the request again",
             Error::Clock { .. } => "set the clock; nothing is permitted while it is wrong",
         };
@@ -137,6 +147,7 @@ impl Error {
             | Error::Refused(_)
             | Error::Document { .. }
             | Error::Vault { .. }
+            | Error::Authority { .. }
             | Error::Request(_) => 3,
             Error::Ledger(_) | Error::Signer { .. } => 1,
             Error::Clock { .. } => 5,

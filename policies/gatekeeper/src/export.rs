@@ -3,6 +3,7 @@
 use crate::Error;
 use bitcoin::Network;
 use policies::codec::clean_text;
+use policies::id::AuthorityId;
 use policies::identity::{Namespace, PublicKey, SshSig};
 use policies::permit::vault_id;
 use policies::wallet::{Branch, Wallet, export_text};
@@ -28,6 +29,8 @@ pub struct VaultExport {
     pub internal: String,
     /// The vault's audit key.
     pub audit_key: PublicKey,
+    /// The authority that the key obeys; none for a standalone key, which is signed with without a permit.
+    pub authority: Option<AuthorityId>,
 }
 
 impl VaultExport {
@@ -56,18 +59,34 @@ impl VaultExport {
             clean_text(what, text, MAX_FIELD_LEN).map_err(|error| refuse(error.to_string()))?;
         }
         let network: Network = network_from_word(&word)?;
-        let message = export_text(network, &name, &external, &internal);
+        let birthday = optional(&document, "birthday", Value::as_u64)?;
+        let authority = optional(&document, "authority", Value::as_str)?
+            .map(str::parse::<AuthorityId>)
+            .transpose()
+            .map_err(|error| refuse(format!("the authority: {error}")))?;
+        let message = export_text(network, &name, (&external, &internal), birthday, authority);
         let signer = SshSig::from_armor(&signature?)
             .and_then(|signature| signature.verify(Namespace::Export, message.as_bytes()))
             .map_err(|error| refuse(format!("the signature: {error}")))?;
         if signer != audit_key {
             return Err(refuse(format!("it is signed by {}, not by its audit key", signer.fingerprint())));
         }
-        let network: Network = network_from_word(&word)?;
         let wallet =
             Wallet::new(network, &[&external, &internal]).map_err(|error| refuse(error.to_string()))?;
         let (external, internal) = (wallet.descriptor(Branch::External), wallet.descriptor(Branch::Internal));
-        Ok(Self { name, wallet, external, internal, audit_key })
+        Ok(Self { name, wallet, external, internal, audit_key, authority })
+    }
+}
+
+/// A value that may be left out or null, but not be of another kind.
+fn optional<'a, T>(
+    document: &'a Value,
+    name: &str,
+    read: impl Fn(&'a Value) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    match document.get(name).filter(|value| !value.is_null()) {
+        None => Ok(None),
+        Some(value) => read(value).map(Some).ok_or_else(|| refuse(format!("`{name}` makes no sense"))),
     }
 }
 

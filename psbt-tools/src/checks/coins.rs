@@ -13,8 +13,27 @@ pub(crate) struct Coin {
     pub proven: bool,
 }
 
-/// Establishes every input's coin; all that contradicts itself is added to the findings.
+/// Establishes every input's coin; all that contradicts itself or is missing is added to the findings.
 pub(crate) fn establish(psbt: &Psbt, findings: &mut Vec<Finding>) -> Vec<Coin> {
+    for (at, (txin, input)) in psbt.unsigned_tx.input.iter().zip(&psbt.inputs).enumerate() {
+        if input.non_witness_utxo.is_none() && input.witness_utxo.is_none() {
+            findings.push(
+                Finding::refuse(
+                    Check::PREVIOUS_TRANSACTION,
+                    format!(
+                        "input {at} spends {}, and nothing says what that is worth",
+                        txin.previous_output
+                    ),
+                )
+                .hint("let the watch-node build the PSBT: it adds every previous transaction"),
+            );
+        }
+    }
+    as_told(psbt, findings)
+}
+
+/// Every input's coin as far as the file tells of it; only what contradicts itself is added to the findings.
+pub(crate) fn as_told(psbt: &Psbt, findings: &mut Vec<Finding>) -> Vec<Coin> {
     let mut coins = Vec::with_capacity(psbt.inputs.len());
     for (at, (txin, input)) in psbt.unsigned_tx.input.iter().zip(&psbt.inputs).enumerate() {
         let coin = match (&input.non_witness_utxo, &input.witness_utxo) {
@@ -47,19 +66,7 @@ pub(crate) fn establish(psbt: &Psbt, findings: &mut Vec<Finding>) -> Vec<Coin> {
                 Coin::default()
             }
             (None, Some(output)) => Coin { output: Some(output.clone()), proven: false },
-            (None, None) => {
-                findings.push(
-                    Finding::refuse(
-                        Check::PREVIOUS_TRANSACTION,
-                        format!(
-                            "input {at} spends {}, and nothing says what that is worth",
-                            txin.previous_output
-                        ),
-                    )
-                    .hint("let the watch-node build the PSBT: it adds every previous transaction"),
-                );
-                Coin::default()
-            }
+            (None, None) => Coin::default(),
         };
         coins.push(coin);
     }

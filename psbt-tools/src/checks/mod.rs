@@ -2,7 +2,6 @@
 
 pub(crate) mod amounts;
 pub(crate) mod coins;
-pub(crate) mod locktime;
 pub(crate) mod ownership;
 pub(crate) mod signatures;
 pub(crate) mod taproot;

@@ -197,7 +197,8 @@ fn present(psbt: &Psbt, coins: &[Coin], findings: &mut Vec<Finding>) {
     });
 }
 
-fn judge(verifier: &mut Verifier<'_>, at: usize, input: &Input) -> Vec<Judged> {
+/// Every signature of an input, a finalised one too.
+pub(crate) fn judge(verifier: &mut Verifier<'_>, at: usize, input: &Input) -> Vec<Judged> {
     let mut judged: Vec<_> =
         input.partial_sigs.iter().map(|(key, signature)| verifier.ecdsa(at, input, key, signature)).collect();
     judged.extend(input.tap_key_sig.as_ref().map(|signature| verifier.key_path(at, signature)));

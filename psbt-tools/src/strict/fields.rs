@@ -5,18 +5,18 @@ use super::cursor::Cursor;
 use std::ops::RangeInclusive;
 
 /// Key type of the unsigned transaction.
-pub(super) const GLOBAL_UNSIGNED_TX: u8 = 0x00;
+pub(crate) const GLOBAL_UNSIGNED_TX: u8 = 0x00;
 /// Key type of the version.
 pub(super) const GLOBAL_VERSION: u8 = 0xfb;
 /// Key type of proprietary fields, in every map.
-const PROPRIETARY: u8 = 0xfc;
+pub(crate) const PROPRIETARY: u8 = 0xfc;
 
 const NO_KEYDATA: RangeInclusive<usize> = 0..=0;
 const ANY: RangeInclusive<usize> = 0..=usize::MAX;
 
 /// Which map a field stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Map {
+pub(crate) enum Map {
     Global,
     Input,
     Output,
@@ -46,6 +46,14 @@ pub(super) fn check(map: Map, key: &[u8], value: &[u8]) -> Result<(), String> {
             within(name, "value", &values, value.len())?;
             pattern(name, keydata, value)
         }
+    }
+}
+
+/// The name of a field in its BIP; `None` for one that is not known.
+pub(crate) fn name(map: Map, kind: u8) -> Option<&'static str> {
+    match field(map, kind) {
+        Field::Known(name, ..) | Field::Version2(name) => Some(name),
+        Field::Unknown => None,
     }
 }
 

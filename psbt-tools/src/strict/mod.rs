@@ -3,7 +3,7 @@
 //! oddities through.
 
 mod cursor;
-mod fields;
+pub(crate) mod fields;
 
 use crate::Error;
 use crate::document::MAGIC;
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 const MAX_PAIRS: usize = 4_096;
 
 /// A key with its type byte, and its value.
-type Pair<'a> = (&'a [u8], &'a [u8]);
+pub(crate) type Pair<'a> = (&'a [u8], &'a [u8]);
 
 /// Reads a binary PSBT of version 0.
 ///
@@ -33,6 +33,14 @@ pub fn parse(bytes: &[u8]) -> Result<Psbt, Error> {
 
 /// Walks all maps and keeps nothing.
 fn scan(bytes: &[u8]) -> Result<(), Error> {
+    walk(bytes, |_, _| ())
+}
+
+/// Walks all maps in their order: the global one, each input's, each output's.
+///
+/// # Errors
+/// Those of [`parse`] that need no value to be understood.
+pub(crate) fn walk<'a>(bytes: &'a [u8], mut visit: impl FnMut(Map, Vec<Pair<'a>>)) -> Result<(), Error> {
     let mut cursor = Cursor::new(bytes);
     if cursor.take("magic", MAGIC.len())? != MAGIC {
         return Err(Error::malformed("this is no PSBT", "give a .psbt file"));
@@ -45,12 +53,15 @@ fn scan(bytes: &[u8]) -> Result<(), Error> {
     let unsigned = global.iter().find(|(key, _)| *key == [fields::GLOBAL_UNSIGNED_TX]);
     let (_, transaction) = unsigned.ok_or_else(|| Error::broken("the unsigned transaction is missing"))?;
     let (inputs, outputs) = unsigned_transaction(transaction)?;
+    visit(Map::Global, global);
     for (kind, count, noun) in [(Map::Input, inputs, "input"), (Map::Output, outputs, "output")] {
         for at in 0..count {
             let place = format!("{noun} {at}");
-            for (key, value) in map(&mut cursor, &place)? {
+            let pairs = map(&mut cursor, &place)?;
+            for (key, value) in &pairs {
                 fields::check(kind, key, value).map_err(|reason| wrong(&place, &reason))?;
             }
+            visit(kind, pairs);
         }
     }
     match cursor.remaining() {

@@ -65,7 +65,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let tip = open_chain(dir, &config)?.tip()?;
     let text = format!(
         "{} follows {} from {}; its tip is at height {}.\nNext: watch-node wallet import NAME --file EXPORT.json",
-        store.dir().display(),
+        psbt_tools::display::escape(&store.dir().to_string_lossy()),
         args.network,
         match &config.chain {
             ChainConfig::Embedded => "the embedded chain".to_owned(),

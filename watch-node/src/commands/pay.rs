@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::{Address, Amount, Network, OutPoint};
 use policies::request::{MAX_PURPOSE_LEN, Recipient};
-use psbt_tools::files;
 use psbt_tools::money::{Feerate, amount_text, parse_amount};
+use psbt_tools::{display, files};
 use serde_json::json;
 
 use super::{address_of, now, open_chain, unix_time};
@@ -123,7 +123,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             .map_or_else(|_| recipient.script.to_hex_string(), |address| address.to_string())
     };
     let to = &payment.request.recipients;
-    let mut text = format!("{} from {}\n", payment.name(), args.name);
+    let mut text = format!("{} from {}\n", payment.name(), display::escape(&args.name));
     for recipient in to {
         text.push_str(&format!("to      {}  {}\n", address(recipient), amount_text(recipient.amount)));
     }
@@ -133,7 +133,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         feerate.map_or_else(|| "?".to_owned(), |rate| rate.to_string()),
         amount_text(change),
         spend.id(),
-        args.output.display(),
+        display::escape(&args.output.to_string_lossy()),
     ));
     let json = json!({
         "payment": payment.name(),
@@ -163,7 +163,8 @@ fn recipients(args: &Args, network: Network) -> Result<Vec<Recipient>> {
         pairs.push((address.to_owned(), amount.to_owned()));
     }
     if let Some(file) = &args.csv {
-        let malformed = |reason: String| Error::Malformed { what: file.display().to_string(), reason };
+        let malformed =
+            |reason: String| Error::Malformed { what: display::escape(&file.to_string_lossy()), reason };
         let text = String::from_utf8(files::read(file, LIMIT)?)
             .map_err(|_| malformed("not UTF-8 text".to_owned()))?;
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -82,7 +82,9 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             // Standard output carries the file itself when that is asked for.
             let text = match output.as_os_str() == "-" {
                 true => String::new(),
-                false => format!("{} is written to {}", payment.name(), output.display()),
+                false => {
+                    format!("{} is written to {}", payment.name(), display::escape(&output.to_string_lossy()))
+                }
             };
             Ok(Output::done(text, json!({"payment": payment.name(), "file": output})))
         }

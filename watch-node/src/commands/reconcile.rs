@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use policies::codec::Canonical;
 use policies::identity::PublicKey;
 use policies::permit::{Receipt, vault_id};
-use psbt_tools::files;
 use psbt_tools::import::{Context, import};
+use psbt_tools::{display, files};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::documents::{is_by_vault_of, take};
 use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::reconcile::{Complete, Finding, Verdict, reconcile};
+use crate::reconcile::{Complete, Finding, Verdict, needed_authority, reconcile, ungoverned};
 use crate::store::Store;
 use crate::wallet::OpenWallet;
 
@@ -36,7 +36,7 @@ struct ReceiptsFile {
     receipts: Vec<String>,
 }
 
-/// Takes in what was brought, then judges. Unauthorised: exit 3; a document missing: exit 4.
+/// Takes in what was brought, then judges. Unauthorised: exit 3; a document or the authority missing: exit 4.
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let mut store = Store::open(dir)?;
     let _lock = store.lock()?;
@@ -51,12 +51,23 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let height = store.tip()?.map(|tip| tip.height);
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     let (bad, open) = (count(Verdict::Unauthorised), count(Verdict::Incomplete));
-    let word = match (bad, open) {
-        (0, 0) => "clean",
-        (0, _) => "incomplete",
+    let needed = needed_authority(&store)?;
+    let refusal = match (bad, needed, open) {
+        (0, None, 0) => None,
+        (0, Some(needed), _) => Some(needed),
+        (0, None, open) => Some(Error::Incomplete(format!("{} without a document", spends(open)))),
+        (bad, ..) => Some(Error::Unauthorised(format!("{} unauthorised", spends(bad)))),
+    };
+    let word = match (bad, &refusal) {
+        (0, None) => "clean",
+        (0, Some(_)) => "incomplete",
         _ => "unauthorised",
     };
+    let ungoverned = ungoverned(&store)?;
     let mut text: String = findings.iter().map(line).collect();
+    for name in &ungoverned {
+        text.push_str(&format!("{:<20} {}: it obeys no authority\n", "ungoverned", display::escape(name)));
+    }
     text.push_str(&match height {
         Some(height) => format!("{word}: {} as of height {height}", spends(findings.len())),
         None => "nothing scanned yet: run `watch-node sync`".to_owned(),
@@ -64,6 +75,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let json = json!({
         "verdict": word,
         "height": height,
+        "ungoverned": ungoverned,
         "spends": findings.iter().map(|finding| json!({
             "txid": finding.txid.to_string(),
             "height": finding.height,
@@ -75,18 +87,15 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             "verdict": finding.verdict.word(),
         })).collect::<Vec<_>>(),
     });
-    Ok(match (bad, open) {
-        (0, 0) => Output::done(text, json),
-        (0, open) => {
-            Output::refused(text, json, Error::Incomplete(format!("{} without a document", spends(open))))
-        }
-        (bad, _) => Output::refused(text, json, Error::Unauthorised(format!("{} unauthorised", spends(bad)))),
+    Ok(match refusal {
+        None => Output::done(text, json),
+        Some(refusal) => Output::refused(text, json, refusal),
     })
 }
 
 /// Keeps the receipts of one vault, all of which must be by it; gives the vault's id.
 fn take_receipts(store: &mut Store, file: &Path) -> Result<Vec<u8>> {
-    let name = || file.display().to_string();
+    let name = || display::escape(&file.to_string_lossy());
     let malformed = |reason: String| Error::Malformed { what: name(), reason };
     let forged = |reason: &str| Error::NotAuthentic { what: name(), reason: reason.to_owned() };
     let bytes = files::read(file, files::DEFAULT_LIMIT)?;
@@ -128,7 +137,10 @@ fn take_permits(store: &mut Store, file: &Path) -> Result<()> {
     let txid = imported.psbt().unsigned_tx.compute_txid();
     let payment = store.payments()?.into_iter().find(|payment| payment.unsigned_txid == txid);
     let payment = payment.ok_or_else(|| {
-        Error::UnknownPayment(format!("{}: transaction {txid} is no payment of this folder", file.display()))
+        Error::UnknownPayment(format!(
+            "{}: transaction {txid} is no payment of this folder",
+            display::escape(&file.to_string_lossy())
+        ))
     })?;
     let wallet = wallets
         .iter()
@@ -144,7 +156,7 @@ fn line(finding: &Finding) -> String {
         finding.verdict.word(),
         finding.txid,
         "",
-        finding.wallets.join(" and "),
+        display::escape(&finding.wallets.join(" and ")),
         finding.payment.as_deref().unwrap_or("no payment"),
         finding.permit.word(),
         finding.receipt.word(),

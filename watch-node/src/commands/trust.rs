@@ -29,7 +29,8 @@ pub struct Args {
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let mut store = Store::open(dir)?;
     let _lock = store.lock()?;
-    let malformed = |reason: String| Error::Malformed { what: args.file.display().to_string(), reason };
+    let malformed =
+        |reason: String| Error::Malformed { what: display::escape(&args.file.to_string_lossy()), reason };
     let text = String::from_utf8(files::read(&args.file, LIMIT)?)
         .map_err(|_| malformed("not the text of an `authority.pub`".to_owned()))?;
     let signed = SignedAuthority::from_armor(&text).map_err(|error| malformed(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use policies::id::AuthorityId;
 use policies::permit::vault_id;
 use policies::wallet::{Branch, Wallet};
 use psbt_tools::{display, files};
@@ -67,6 +68,13 @@ fn import(dir: &Path, args: &Import) -> Result<Output> {
             found: export.network.to_string(),
         });
     }
+    let authority = export.as_ref().and_then(|export| export.authority);
+    let pinned = store.authority()?.map(|pinned| pinned.id());
+    if let (Some(obeyed), Some(pinned)) = (authority, pinned)
+        && obeyed != pinned
+    {
+        return Err(Error::OtherAuthority { wallet: args.name.clone(), obeyed, pinned });
+    }
     let descriptors = match &export {
         Some(export) => vec![export.external.clone(), export.internal.clone()],
         None => args.descriptor.clone(),
@@ -87,6 +95,7 @@ fn import(dir: &Path, args: &Import) -> Result<Output> {
         birthday,
         vault_id: vault.map(|vault| vault.as_bytes().to_vec()),
         audit_key: audit_key.as_ref().map(policies::identity::PublicKey::to_blob),
+        authority: authority.map(|authority| *authority.as_bytes()),
     };
     // The birthday says where to begin, not which wallet it is.
     let is_same = |known: &NewWallet| NewWallet { birthday: new.birthday, ..known.clone() } == new;
@@ -101,7 +110,18 @@ fn import(dir: &Path, args: &Import) -> Result<Output> {
         rules.kind().as_str(),
         rules.id()
     );
+    if let (Some(pinned), Some(_), None) = (pinned, &export, authority) {
+        // Not refused: it may be watched on purpose. But nobody must believe that the gatekeeper guards it.
+        eprintln!(
+            "WARNING: {} is standalone: its vault signs without a permit, whatever the pinned authority {pinned} says",
+            display::escape(&args.name)
+        );
+    }
     if let Some(key) = &audit_key {
+        text.push_str(&match authority {
+            Some(authority) => format!("\nobeys authority {authority}"),
+            None => "\nstandalone: no permit is needed by its vault".to_owned(),
+        });
         text.push_str(&format!(
             "\naudit key  {}\nCompare it by eye with `cold-signer status`: receipts of this vault alone will count.",
             key.fingerprint()
@@ -114,6 +134,7 @@ fn import(dir: &Path, args: &Import) -> Result<Output> {
         "script": rules.kind().as_str(),
         "birthday": new.birthday,
         "vault_id": vault.map(|vault| vault.to_string()),
+        "authority": authority.map(|authority| authority.to_string()),
         "audit_key_fingerprint": audit_key.map(|key| key.fingerprint()),
         "imported_before": !is_new,
     });
@@ -150,7 +171,9 @@ fn list(dir: &Path) -> Result<Output> {
         let imported = &wallet.imported;
         text.push_str(&format!(
             "{}\n  external  {}\n  internal  {}\n",
-            imported.name, imported.external, imported.internal
+            display::escape(&imported.name),
+            imported.external,
+            imported.internal
         ));
         list.push(json!({
             "wallet": imported.name,
@@ -158,6 +181,7 @@ fn list(dir: &Path) -> Result<Output> {
             "external": imported.external,
             "internal": imported.internal,
             "birthday": imported.birthday,
+            "authority": imported.authority.map(|id| AuthorityId::from_bytes(id).to_string()),
             "issued": wallet.external_issued,
         }));
     }

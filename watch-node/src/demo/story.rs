@@ -31,7 +31,7 @@ const SUPPLIER: &str = "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk";
 /// Plays all of it.
 pub fn tell(stage: &mut Stage, chain: DemoChain) -> Result<Ending> {
     stage.say("One payment, from a new key to a clean reconciliation. Everything is regtest: the coins are worth nothing.");
-    stage.say(&format!("Folder: {}", stage.dir().display()));
+    stage.say(&format!("Folder: {}", psbt_tools::display::escape(&stage.dir().to_string_lossy())));
     keys_of_people(stage)?;
     policy(stage)?;
     vault(stage)?;

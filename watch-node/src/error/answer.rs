@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use psbt_tools::display::escape;
+
 use super::Error;
 
 impl Error {
@@ -15,7 +17,7 @@ impl Error {
             | Error::NoFeerate(_)
             | Error::WhichWallet(_) => 2,
             Error::Psbt(error) => error.exit_code(),
-            Error::Incomplete(_) => 4,
+            Error::Incomplete(_) | Error::AuthorityNeeded { .. } => 4,
             Error::AlreadyInitialised(_)
             | Error::ChainUnavailable(_)
             | Error::EmbeddedOffRegtest(_)
@@ -34,6 +36,7 @@ impl Error {
             | Error::NotAuthentic { .. }
             | Error::OtherNetwork { .. }
             | Error::AuthorityPinned(_)
+            | Error::OtherAuthority { .. }
             | Error::InsufficientFunds { .. }
             | Error::CoinUnavailable { .. }
             | Error::FeeAboveCeiling { .. }
@@ -67,6 +70,8 @@ impl Error {
             Error::NotAuthentic { .. } => "not-authentic",
             Error::OtherNetwork { .. } => "wrong-network",
             Error::AuthorityPinned(_) => "authority-pinned",
+            Error::OtherAuthority { .. } => "authority",
+            Error::AuthorityNeeded { .. } => "authority-needed",
             Error::Usage { .. } => "usage",
             Error::NoFeerate(_) => "no-feerate",
             Error::InsufficientFunds { .. } => "insufficient-funds",
@@ -116,7 +121,7 @@ impl Error {
         match self {
             Error::NotInitialised(dir) => format!(
                 "start with `watch-node init --data {} --network N --chain C`, or name another folder with --data",
-                dir.display()
+                escape(&dir.to_string_lossy())
             ),
             Error::AlreadyInitialised(_) => "nothing was changed; choose another folder with --data".into(),
             Error::Locked(_) => "wait for the other watch-node to finish, then try again".into(),
@@ -163,6 +168,12 @@ impl Error {
             Error::OtherNetwork { .. } => "use what belongs to this folder's network".into(),
             Error::AuthorityPinned(_) => {
                 "an authority is pinned for ever; another company's wallets need another folder (--data)".into()
+            }
+            Error::OtherAuthority { .. } => {
+                "watch it in the folder that has pinned its own authority (--data); one folder obeys one authority".into()
+            }
+            Error::AuthorityNeeded { .. } => {
+                "`watch-node trust FILE`, with the `authority.pub` of the gatekeeper that permits its payments".into()
             }
             Error::Usage { .. } => "see the command's --help".into(),
             Error::NoFeerate(_) => "give one with --feerate, in sat/vB".into(),

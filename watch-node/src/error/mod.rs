@@ -5,6 +5,8 @@ mod answer;
 use std::path::PathBuf;
 
 use bitcoin::{BlockHash, Network, OutPoint, Txid};
+use policies::id::AuthorityId;
+use psbt_tools::display::escape;
 
 /// `Result` with this package's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,16 +16,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The data directory has no store yet.
-    #[error("{} is not a watch-node folder", .0.display())]
+    #[error("{} is not a watch-node folder", escape(&.0.to_string_lossy()))]
     NotInitialised(PathBuf),
     /// `init` on a folder that already has a store.
-    #[error("{} is already a watch-node folder", .0.display())]
+    #[error("{} is already a watch-node folder", escape(&.0.to_string_lossy()))]
     AlreadyInitialised(PathBuf),
     /// Another process holds the folder's writer lock.
-    #[error("another process is writing to {}", .0.display())]
+    #[error("another process is writing to {}", escape(&.0.to_string_lossy()))]
     Locked(PathBuf),
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", escape(&path.to_string_lossy()))]
     File {
         /// The file.
         path: PathBuf,
@@ -37,7 +39,7 @@ pub enum Error {
     #[error("the database holds a malformed {0}")]
     CorruptStore(&'static str),
     /// The file is another program's database, or a newer version's.
-    #[error("{} is not a database of this program (application id {application_id:#x}, version {version})", path.display())]
+    #[error("{} is not a database of this program (application id {application_id:#x}, version {version})", escape(&path.to_string_lossy()))]
     ForeignDatabase {
         /// The file.
         path: PathBuf,
@@ -85,7 +87,7 @@ pub enum Error {
         message: String,
     },
     /// The chain source rejected our credentials twice, with a cookie read afresh.
-    #[error("{url} does not accept the cookie in {}", cookie.display())]
+    #[error("{url} does not accept the cookie in {}", escape(&cookie.to_string_lossy()))]
     BadCookie {
         /// The server.
         url: String,
@@ -202,6 +204,26 @@ pub enum Error {
     /// Another authority is pinned already.
     #[error("this folder has pinned the authority of {0:?}")]
     AuthorityPinned(String),
+    /// A wallet whose key obeys another authority than the folder's.
+    #[error("the key of wallet {wallet:?} obeys authority {obeyed}, not {pinned}")]
+    OtherAuthority {
+        /// The wallet's name.
+        wallet: String,
+        /// Whom its key obeys.
+        obeyed: AuthorityId,
+        /// The authority that is pinned here, or was to be.
+        pinned: AuthorityId,
+    },
+    /// A wallet whose permits cannot be verified, because the authority that its key obeys is not pinned.
+    #[error(
+        "wallet {wallet:?} obeys authority {authority}, which is not pinned here: permits cannot be verified"
+    )]
+    AuthorityNeeded {
+        /// The wallet's name.
+        wallet: String,
+        /// Whom its key obeys.
+        authority: AuthorityId,
+    },
     /// An option's value that cannot be understood.
     #[error("{what}: {reason}")]
     Usage {

@@ -3,7 +3,7 @@
 use bitcoin::hashes::{Hash, sha256};
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
-use policies::id::SpendId;
+use policies::id::{AuthorityId, SpendId};
 use policies::permit::{Permit, Receipt};
 use rusqlite::{OptionalExtension, params};
 
@@ -24,7 +24,7 @@ impl Store {
     /// Pins an authority for ever; false when it was pinned before. `now` is Unix time.
     ///
     /// Errors: [`Error::NotAuthentic`] when its own keys did not sign it, [`Error::AuthorityPinned`] when there is
-    /// another one.
+    /// another one, [`Error::OtherAuthority`] when a watched wallet obeys another one.
     pub fn pin_authority(&mut self, signed: &SignedAuthority, now: i64) -> Result<bool> {
         let authority = signed.verified().map_err(|error| Error::NotAuthentic {
             what: "the authority".to_owned(),
@@ -34,6 +34,14 @@ impl Store {
             Some(pinned) if pinned.id() == authority.id() => return Ok(false),
             Some(pinned) => return Err(Error::AuthorityPinned(pinned.company)),
             None => {}
+        }
+        for wallet in self.wallets()?.into_iter().map(|wallet| wallet.imported) {
+            if let Some(obeyed) =
+                wallet.authority.map(AuthorityId::from_bytes).filter(|id| *id != authority.id())
+            {
+                let (wallet, pinned) = (wallet.name, authority.id());
+                return Err(Error::OtherAuthority { wallet, obeyed, pinned });
+            }
         }
         let bytes = signed.to_bytes();
         self.db.execute(

@@ -19,7 +19,7 @@ CREATE TABLE wallets (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, wallet_id BLOB NOT NULL UNIQUE,
     external TEXT NOT NULL, internal TEXT NOT NULL, birthday INTEGER NOT NULL,
     external_issued INTEGER NOT NULL DEFAULT 0, internal_issued INTEGER NOT NULL DEFAULT 0,
-    vault_id BLOB, audit_key BLOB) STRICT;
+    vault_id BLOB, audit_key BLOB, authority BLOB) STRICT;
 
 -- Transactions that touch a wallet. height is null while unconfirmed; mempool says whether the source's
 -- mempool held it at the last look; merkle_proof is a BIP37 partial tree.

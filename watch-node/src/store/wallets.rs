@@ -70,6 +70,8 @@ pub struct NewWallet {
     pub vault_id: Option<Vec<u8>>,
     /// That vault's audit key.
     pub audit_key: Option<Vec<u8>>,
+    /// `AuthorityId`: whom the wallet's key obeys, as that vault says; without one, no permit is needed.
+    pub authority: Option<[u8; 32]>,
 }
 
 /// A wallet in the store.
@@ -103,7 +105,7 @@ impl WatchedWallet {
     }
 }
 
-const COLUMNS: &str = "id, name, wallet_id, external, internal, birthday, vault_id, audit_key, external_issued, internal_issued";
+const COLUMNS: &str = "id, name, wallet_id, external, internal, birthday, vault_id, audit_key, authority, external_issued, internal_issued";
 
 impl Store {
     /// All wallets, in the order of import.
@@ -131,8 +133,8 @@ impl Store {
         }
         let change = self.db.transaction()?;
         change.execute(
-            "INSERT INTO wallets (name, wallet_id, external, internal, birthday, vault_id, audit_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO wallets (name, wallet_id, external, internal, birthday, vault_id, audit_key, authority)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 new.name,
                 new.wallet_id,
@@ -140,7 +142,8 @@ impl Store {
                 new.internal,
                 new.birthday,
                 new.vault_id,
-                new.audit_key
+                new.audit_key,
+                new.authority
             ],
         )?;
         change.execute(
@@ -218,8 +221,9 @@ fn wallet(row: &Row<'_>) -> rusqlite::Result<WatchedWallet> {
             birthday: row.get(5)?,
             vault_id: row.get(6)?,
             audit_key: row.get(7)?,
+            authority: row.get(8)?,
         },
-        external_issued: row.get(8)?,
-        internal_issued: row.get(9)?,
+        external_issued: row.get(9)?,
+        internal_issued: row.get(10)?,
     })
 }

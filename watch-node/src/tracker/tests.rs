@@ -168,6 +168,7 @@ fn wallet(name: &str, seed: u8, birthday: u32) -> NewWallet {
         birthday,
         vault_id: None,
         audit_key: None,
+        authority: None,
     }
 }
 

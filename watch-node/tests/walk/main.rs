@@ -78,10 +78,20 @@ impl Walk {
         std::fs::read(self.path(name)).unwrap()
     }
 
+    /// What a line without `--json` says to a person.
+    pub fn text(&self, line: &str) -> String {
+        self.say(&[], line).stdout
+    }
+
     /// Runs a line with `--json`.
     pub fn run(&self, line: &str) -> Answer {
+        self.say(&["--json"], line)
+    }
+
+    fn say(&self, options: &[&str], line: &str) -> Answer {
         let output = Command::new(env!("CARGO_BIN_EXE_watch-node"))
-            .args(["--json", "--data", "node"])
+            .args(options)
+            .args(["--data", "node"])
             .args(line.split_whitespace())
             .current_dir::<&Path>(self.dir.path())
             .output()

@@ -10,7 +10,7 @@ use bitcoin::secp256k1::Secp256k1;
 use ed25519_dalek::{Signer, SigningKey};
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
-use policies::id::{PolicyId, RequestId};
+use policies::id::{AuthorityId, PermitId, PolicyId, RequestId};
 use policies::identity::{Namespace, PublicKey, SshSig};
 use policies::permit::{Permit, PermitStatement, PermitVault, Receipt, ReceiptStatement, vault_id};
 use policies::policy::{Allow, Destination, Policy, PolicyTerms, Requester, WalletTerms};
@@ -78,14 +78,23 @@ impl Vault {
         Self { wallet, audit, master }
     }
 
-    /// What `cold-signer export` writes.
+    /// What `cold-signer export` writes of a key that obeys the authority with permit key 5.
     pub fn export(&self) -> Value {
+        self.export_obeying(Some(authority(5).authority.id()))
+    }
+
+    pub fn export_obeying(&self, authority: Option<AuthorityId>) -> Value {
+        self.export_born(None, authority)
+    }
+
+    pub fn export_born(&self, birthday: Option<u64>, authority: Option<AuthorityId>) -> Value {
         let external = self.wallet.descriptor(Branch::External);
         let internal = self.wallet.descriptor(Branch::Internal);
-        let text = export_text(Network::Regtest, "savings", &external, &internal);
+        let text = export_text(Network::Regtest, "savings", (&external, &internal), birthday, authority);
         json!({
             "wallet": "savings", "network": "regtest", "fingerprint": "00000000",
             "external": external, "internal": internal,
+            "birthday": birthday, "authority": authority.map(|id| id.to_string()),
             "vault_id": vault_id(&public(self.audit)).to_string(),
             "audit_key": public(self.audit).to_string(),
             "signature": sign(self.audit, Namespace::Export, text.as_bytes()).to_armor(),
@@ -146,14 +155,20 @@ pub fn permit(key: u8, spend: &Spend, audit: u8) -> Permit {
     Permit { statement, signature }
 }
 
+/// A receipt that names the permit which [`permit`] makes.
 pub fn receipt(audit: u8, spend: &Spend) -> Receipt {
+    let named = permit(5, spend, audit).statement.id();
+    receipt_naming(Some(named), audit, spend)
+}
+
+pub fn receipt_naming(permit: Option<PermitId>, audit: u8, spend: &Spend) -> Receipt {
     let statement = ReceiptStatement {
         network: spend.network(),
         wallet: spend.wallet(),
         head: Head { vault: vault_id(&public(audit)), sequence: 7, hash: [9; 32] },
         spend: spend.id(),
         unsigned_txid: spend.unsigned_txid(),
-        permit: None,
+        permit,
     };
     let signature = sign(audit, Namespace::Receipt, &statement.to_bytes());
     Receipt { statement, signature }

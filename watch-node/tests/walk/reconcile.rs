@@ -8,7 +8,7 @@ use watch_node::chain::embedded::Embedded;
 
 use crate::Walk;
 use crate::pay::TO;
-use crate::people::{Vault, receipt, receipts_file};
+use crate::people::{Vault, authority, receipt, receipt_naming, receipts_file};
 
 /// Spends the coin of the first payment with a copy of the seed, past every rule.
 pub fn steal(vault: &Vault, walk: &Walk) {
@@ -123,6 +123,26 @@ fn receipts_of_a_vault_that_is_not_pinned_or_that_do_not_hold_are_refused() {
     walk.refused("reconcile --receipts nonsense.json", 3, "malformed");
 }
 
+/// A node with this export of the vault's wallet, one coin, and a payment in `a.psbt`; no authority is pinned.
+fn asked(vault: &Vault, export: &serde_json::Value) -> Walk {
+    let walk = Walk::empty();
+    walk.write("authority.pub", authority(5).to_armor().as_bytes());
+    walk.write("export.json", export.to_string().as_bytes());
+    walk.done("wallet import treasury --file export.json");
+    walk.done("regtest mine 101");
+    let address = walk.done("address treasury")["address"].as_str().unwrap().to_owned();
+    walk.done(&format!("regtest fund {address} 1btc"));
+    walk.done("regtest mine 1");
+    walk.done("sync");
+    walk.done(&format!("pay treasury --to {TO}=0.4btc --feerate 5 -o a.psbt"));
+    assert_eq!(vault.spend(&walk.read("a.psbt")).wallet(), vault.wallet.id());
+    walk
+}
+
+fn verdicts(told: &serde_json::Value) -> Vec<&str> {
+    told["spends"].as_array().unwrap().iter().map(|spend| spend["verdict"].as_str().unwrap()).collect()
+}
+
 #[test]
 fn a_receipt_without_its_transaction_is_shown() {
     let vault = Vault::new(ScriptKind::Wpkh, 8);
@@ -130,9 +150,120 @@ fn a_receipt_without_its_transaction_is_shown() {
     walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
     let receipt = receipt(8, &vault.spend(&walk.read("a.psbt")));
     walk.write("receipts.json", receipts_file(8, &[receipt]).to_string().as_bytes());
-    let told = walk.done("reconcile --receipts receipts.json");
+    walk.write("permitted.psbt", &vault.answer(&walk.read("a.psbt"), Some(5), None));
+    let told = walk.done("reconcile --receipts receipts.json --permits permitted.psbt");
     assert_eq!(told["verdict"], "clean");
-    assert_eq!(told["spends"][0]["verdict"], "signed-not-broadcast");
+    assert_eq!(verdicts(&told), ["signed-not-broadcast"]);
     assert_eq!(told["spends"][0]["payment"], "P-0001");
     assert_eq!(walk.state(), "signed");
+}
+
+#[test]
+fn a_receipt_for_what_nobody_here_asked_for_is_unauthorised_before_it_is_broadcast() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    for obeyed in [Some(authority(5).authority.id()), None] {
+        let elsewhere = asked(&vault, &vault.export_obeying(obeyed));
+        let spend = vault.spend(&elsewhere.read("a.psbt"));
+        let walk = Walk::empty();
+        walk.write("authority.pub", authority(5).to_armor().as_bytes());
+        walk.done("trust authority.pub");
+        walk.write("export.json", vault.export_obeying(obeyed).to_string().as_bytes());
+        walk.done("wallet import savings --file export.json");
+        walk.write("receipts.json", receipts_file(8, &[receipt(8, &spend)]).to_string().as_bytes());
+        walk.refused("reconcile --receipts receipts.json", 3, "unauthorised");
+        assert_eq!(verdicts(&walk.run("reconcile").json()), ["unauthorised"], "what was brought is kept");
+    }
+}
+
+#[test]
+fn a_receipt_without_a_permit_is_unauthorised_before_it_is_broadcast() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = Walk::funded(&vault);
+    walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
+    let receipt = receipt(8, &vault.spend(&walk.read("a.psbt")));
+    walk.write("receipts.json", receipts_file(8, &[receipt]).to_string().as_bytes());
+    walk.refused("reconcile --receipts receipts.json", 3, "unauthorised");
+    let told = walk.run("reconcile").json();
+    assert_eq!((&told["spends"][0]["permit"], verdicts(&told)), (&json!("missing"), vec!["unauthorised"]));
+}
+
+#[test]
+fn a_receipt_must_name_the_verified_permit() {
+    let other = policies::id::PermitId::of(b"another permit");
+    for named in [None, Some(other)] {
+        let (vault, walk) = paid(Some(5), None);
+        let receipt = receipt_naming(named, 8, &vault.spend(&walk.read("a.psbt")));
+        walk.write("receipts.json", receipts_file(8, &[receipt]).to_string().as_bytes());
+        walk.refused("reconcile --receipts receipts.json", 3, "unauthorised");
+        let spend = walk.run("reconcile").json()["spends"][0].clone();
+        assert_eq!((&spend["permit"], &spend["receipt"]), (&json!("verified"), &json!("mismatched")));
+    }
+    // That a governed key was used without any permit needs no permit to be seen.
+    let (vault, walk) = paid(None, None);
+    let receipt = receipt_naming(None, 8, &vault.spend(&walk.read("a.psbt")));
+    walk.write("receipts.json", receipts_file(8, &[receipt]).to_string().as_bytes());
+    walk.refused("reconcile --receipts receipts.json", 3, "unauthorised");
+}
+
+#[test]
+fn whether_permits_are_needed_follows_from_the_export_and_not_from_the_wallet_s_name() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    // The policy knows no wallet of the name `treasury`.
+    let walk = asked(&vault, &vault.export());
+    walk.done("trust authority.pub");
+    walk.write("signed.psbt", &vault.answer(&walk.read("a.psbt"), None, None));
+    walk.done("submit signed.psbt");
+    walk.done("sync");
+    walk.refused("reconcile", 3, "unauthorised");
+    assert_eq!(walk.run("reconcile").json()["spends"][0]["permit"], "missing");
+    walk.write("answered.psbt", &vault.answer(&walk.read("a.psbt"), Some(5), Some(8)));
+    walk.done("submit answered.psbt");
+    assert_eq!(walk.done("reconcile")["ungoverned"], json!([]));
+}
+
+#[test]
+fn permits_that_cannot_be_verified_leave_it_incomplete_until_the_authority_is_pinned() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = asked(&vault, &vault.export());
+    walk.write("signed.psbt", &vault.answer(&walk.read("a.psbt"), Some(5), Some(8)));
+    walk.done("submit signed.psbt");
+    walk.done("sync");
+    let answer = walk.run("reconcile");
+    assert_eq!((answer.code, answer.error().as_str()), (4, "authority-needed"));
+    assert!(answer.stderr.contains("hint: `watch-node trust FILE`"), "{}", answer.stderr);
+    let told = answer.json();
+    assert_eq!(
+        (&told["verdict"], &told["spends"][0]["permit"]),
+        (&json!("incomplete"), &json!("unverifiable"))
+    );
+    walk.done("trust authority.pub");
+    assert_eq!(walk.done("reconcile --permits signed.psbt")["verdict"], "clean");
+}
+
+#[test]
+fn a_wallet_that_obeys_nobody_is_named_while_an_authority_is_pinned() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = asked(&vault, &vault.export_obeying(None));
+    assert_eq!(walk.done("reconcile")["ungoverned"], json!([]), "nobody could govern it");
+    walk.done("trust authority.pub");
+    let [external, internal] = ["external", "internal"]
+        .map(|key| Vault::new(ScriptKind::Tr, 9).export()[key].as_str().unwrap().to_owned());
+    walk.done(&format!("wallet import plain --descriptor {external} --descriptor {internal}"));
+    walk.done("sync");
+    assert_eq!(walk.done("reconcile")["ungoverned"], json!(["treasury", "plain"]));
+    let text = walk.text("reconcile");
+    assert!(
+        text.contains("ungoverned           treasury: ") && text.contains("ungoverned           plain: "),
+        "{text}"
+    );
+    assert!(text.lines().last().unwrap().starts_with("clean"), "{text}");
+}
+
+#[test]
+fn a_file_s_name_does_not_reach_the_terminal_raw() {
+    let walk = Walk::funded(&Vault::new(ScriptKind::Wpkh, 8));
+    let said = walk.text(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a\u{1b}[2J\u{202e}.psbt"));
+    assert!(said.contains("a\\u{1b}[2J\\u{202e}.psbt") && !said.contains(['\u{1b}', '\u{202e}']), "{said}");
+    let said = walk.text("payments export P-0001 -o b\u{202e}.psbt");
+    assert!(said.contains("b\\u{202e}.psbt"), "{said}");
 }

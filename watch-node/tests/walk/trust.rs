@@ -22,6 +22,10 @@ fn an_export_that_was_changed_in_any_way_is_refused() {
     for key in ["external", "internal", "vault_id", "audit_key", "signature"] {
         refused(key, other.export()[key].clone(), 3, "not-authentic");
     }
+    refused("birthday", json!(7), 3, "not-authentic");
+    refused("authority", Value::Null, 3, "not-authentic");
+    refused("authority", json!(authority(6).authority.id().to_string()), 3, "not-authentic");
+    refused("authority", json!("nobody"), 3, "malformed");
     refused("signature", json!("x"), 3, "malformed");
     refused("vault_id", Value::Null, 3, "malformed");
     walk.refused("wallet import savings --file missing.json", 1, "unreadable");
@@ -56,12 +60,14 @@ fn an_export_of_another_network_is_refused() {
     let message = policies::wallet::export_text(
         bitcoin::Network::Signet,
         "savings",
-        &text("external"),
-        &text("internal"),
+        (&text("external"), &text("internal")),
+        None,
+        None,
     );
     let signature =
         crate::people::sign(8, policies::identity::Namespace::Export, message.as_bytes()).to_armor();
     export["network"] = json!("signet");
+    export["authority"] = Value::Null;
     export["signature"] = json!(signature);
     walk.write("export.json", export.to_string().as_bytes());
     walk.refused("wallet import savings --file export.json", 3, "wrong-network");
@@ -75,6 +81,55 @@ fn an_authority_is_pinned_for_ever() {
     walk.write("other.pub", authority(6).to_armor().as_bytes());
     walk.refused("trust other.pub", 3, "authority-pinned");
     assert_eq!(walk.done("trust authority.pub")["company"], "Company 5");
+}
+
+#[test]
+fn a_wallet_that_obeys_another_authority_is_refused() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = Walk::empty();
+    walk.write("authority.pub", authority(6).to_armor().as_bytes());
+    walk.write("export.json", vault.export().to_string().as_bytes());
+    walk.done("trust authority.pub");
+    walk.refused("wallet import savings --file export.json", 3, "authority");
+    assert_eq!(walk.done("wallet list")["wallets"], json!([]));
+    // And the other way round: a wallet's authority is not replaced by another one.
+    let walk = Walk::empty();
+    walk.write("authority.pub", authority(6).to_armor().as_bytes());
+    walk.write("export.json", vault.export().to_string().as_bytes());
+    let id = authority(5).authority.id().to_string();
+    assert_eq!(walk.done("wallet import savings --file export.json")["authority"], id);
+    assert_eq!(walk.done("wallet list")["wallets"][0]["authority"], id);
+    walk.refused("trust authority.pub", 3, "authority");
+    walk.write("own.pub", authority(5).to_armor().as_bytes());
+    assert_eq!(walk.done("trust own.pub")["watched"], json!(["savings"]));
+}
+
+#[test]
+fn a_standalone_wallet_is_watched_with_a_loud_warning() {
+    let walk = Walk::empty();
+    let export = Vault::new(ScriptKind::Wpkh, 8).export_obeying(None);
+    walk.write("export.json", export.to_string().as_bytes());
+    walk.write("authority.pub", authority(5).to_armor().as_bytes());
+    assert!(!walk.run("wallet import savings --file export.json").stderr.contains("standalone"));
+    walk.done("trust authority.pub");
+    let answer = walk.run("wallet import savings --file export.json");
+    assert_eq!((answer.code, &answer.json()["authority"]), (0, &Value::Null));
+    assert!(answer.stderr.contains("WARNING: savings is standalone"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_wallet_says_whom_it_obeys() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let id = authority(5).authority.id();
+    for (obeyed, line) in [
+        (Some(id), format!("obeys authority {id}")),
+        (None, "standalone: no permit is needed by its vault".to_owned()),
+    ] {
+        let walk = Walk::empty();
+        walk.write("export.json", vault.export_obeying(obeyed).to_string().as_bytes());
+        let text = walk.text("wallet import savings --file export.json");
+        assert!(text.lines().any(|said| said == line), "{text}");
+    }
 }
 
 #[test]
@@ -95,8 +150,7 @@ fn a_scan_begins_a_day_before_the_key_was_made() {
     for (birthday, height) in [(0_u64, 0), (40_000_000_000, 101)] {
         let walk = Walk::empty();
         walk.done("regtest mine 101");
-        let mut export = Vault::new(ScriptKind::Wpkh, 8).export();
-        export["birthday"] = json!(birthday);
+        let export = Vault::new(ScriptKind::Wpkh, 8).export_born(Some(birthday), None);
         walk.write("export.json", export.to_string().as_bytes());
         assert_eq!(walk.done("wallet import savings --file export.json")["birthday"], height);
     }

@@ -14,7 +14,15 @@ use crate::journal::Key;
 pub fn key_info(open: &Open, key: &Key) -> Result<KeyInfo, Fault> {
     let (external, internal) =
         (key.wallet.descriptor(Branch::External), key.wallet.descriptor(Branch::Internal));
-    let text = export_text(key.terms.network, &key.terms.wallet, &external, &internal);
+    // The words of a restored key may be older than this store.
+    let birthday = (!key.terms.restored).then_some(key.terms.created);
+    let text = export_text(
+        key.terms.network,
+        &key.terms.wallet,
+        (&external, &internal),
+        birthday,
+        key.terms.authority,
+    );
     let authority = key.terms.authority.map(|id| {
         let company = open.journal.authority(&id).map_or("unknown", |authority| &authority.company);
         (id, company.to_owned())

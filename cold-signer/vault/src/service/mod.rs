@@ -133,6 +133,9 @@ impl Vault {
             }
             (body, true) => self.handle(body, request.deadline),
         };
+        if let Some(terminal) = &mut self.terminal {
+            terminal.release();
+        }
         let close = self.store.is_poisoned();
         Answer { body: body.unwrap_or_else(ReplyBody::Fault), close }
     }

@@ -1,15 +1,17 @@
 //! `NewKey`: entropy, words, an account, a record. The words are shown before anything is written.
 
 use cold_wire::{Fault, FaultKind, NewKey, ReplyBody};
+use policies::codec::Canonical;
+use policies::policy::Policy;
 use policies::wallet::MAX_INDEX;
 
 use super::{Open, Vault, key_info};
-use crate::clock;
 use crate::key_record::{KeyTerms, seal_content};
 use crate::keys::{Dice, Entropy, MachineEntropy, WordCount};
 use crate::record::Kind;
 use crate::store::{Content, Store};
-use crate::terminal::{Terminal, ask_dice, teach_words};
+use crate::terminal::{Terminal, ask_dice, show_machine_part, teach_words};
+use crate::{Error, clock};
 
 /// Where a key's entropy comes from.
 pub enum Origin {
@@ -46,11 +48,15 @@ fn make(
     let machine = MachineEntropy::draw()?;
     let (entropy, backed_up) = match terminal {
         Some(terminal) => {
+            terminal.show(&announcement(open, wanted))?;
             let dice = if wanted.dice.is_empty() {
                 ask_dice(terminal, &machine.commitment())?
             } else {
                 Some(Dice::new(&wanted.dice)?)
             };
+            if dice.is_some() {
+                show_machine_part(terminal, &machine)?;
+            }
             let entropy = machine.mix(dice.as_ref(), count)?;
             teach_words(terminal, &entropy.words()?)?;
             (entropy, true)
@@ -116,12 +122,28 @@ pub fn add_key(
             )));
         }
     }
+    // What is durable must be readable: a record that a later unlock refuses would lock the whole store.
+    KeyTerms::from_bytes(&terms.to_bytes()).map_err(Error::Record)?;
     let content = seal_content(&seed, &terms)?;
     let network = terms.network.to_string();
     let record = Content { kind: Kind::Key, clear: network.as_bytes(), sealed: Some(content.expose()) };
     let head = store.append(&open.data_key, now, &record)?;
     open.journal.add_key(head.sequence, &content)?;
     Ok(head.sequence)
+}
+
+/// What the vault itself says that it is about to make: a console may have named it otherwise on its own screen.
+fn announcement(open: &Open, wanted: &NewKey) -> String {
+    let obeys = open.journal.pinned().map_or_else(
+        || "no authority: whoever operates this vault may spend".to_owned(),
+        |(_, authority)| format!("{}, for ever", authority.company),
+    );
+    format!(
+        "A new key is made.\n  wallet   {}\n  network  {}\n  script   {}\n  obeys    {obeys}\nCtrl-C if that is not what you want.\n",
+        wanted.wallet,
+        wanted.network,
+        wanted.kind.as_str()
+    )
 }
 
 /// What can be known to be impossible before anything is drawn or shown.
@@ -137,6 +159,8 @@ fn is_possible(open: &Open, wanted: &NewKey) -> Result<(), Fault> {
             "choose another name: a key is never replaced",
         ));
     }
+    // Proves the name and the limit as well: both become part of the key's policy.
+    Policy::standalone(&wanted.wallet, wanted.limit).map_err(Error::Record)?;
     if wanted.account > MAX_INDEX {
         return Err(refused(format!("account {}: expected at most {MAX_INDEX}", wanted.account)));
     }

@@ -5,6 +5,7 @@ use policies::check::{Check, Finding};
 use policies::clear::{Appraisal, appraise, repeat};
 use policies::examine::FeeCeiling;
 use policies::id::VaultId;
+use policies::locktime::{Present, timing};
 use policies::policy::{Limit, Policy, Requester};
 use policies::request::Recipient;
 use policies::text::{amount_text, duration_text};
@@ -51,6 +52,11 @@ pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault>
         change: change(key, bundle),
         fee: spend.fee(),
         vsize: spend.signed_vsize(&key.wallet),
+        timing: timing(
+            &spend.unsigned_transaction(),
+            key.terms.network,
+            Present { tip_height: None, now: Some(now) },
+        ),
         voucher: voucher(&appraisal, say.policy(), bundle, &vault.store.vault_id()),
         findings: appraisal.findings,
         authority: match &say {

@@ -11,7 +11,7 @@ use crate::intent::Intent;
 use crate::key_record::open_content;
 use crate::record::Kind;
 use crate::store::{Content, Store};
-use crate::{clock, sign};
+use crate::{Error, clock, sign};
 
 pub(super) fn handle(
     vault: &mut Vault,
@@ -61,6 +61,8 @@ fn write_intent(store: &mut Store, open: &mut Open, cleared: &Cleared, now: u64)
     let intent =
         Intent { spend: cleared.spend().clone(), charge: charge.clone(), permit: cleared.permit().cloned() };
     let content = intent.to_bytes();
+    // What is durable must be readable: a record that a later unlock refuses would lock the whole store.
+    Intent::from_bytes(&content).map_err(Error::Record)?;
     let record = Content { kind: Kind::Intent, clear: &[], sealed: Some(&content) };
     let head = store.append(&open.data_key, now, &record)?;
     open.journal.add_intent(head, &intent);

@@ -1,7 +1,9 @@
 //! What the vault asks and shows: the same steps on the real terminal and in tests.
 
 use super::{Line, Terminal};
-use crate::keys::{Dice, Entropy, WordCount, Words};
+use zeroize::Zeroizing;
+
+use crate::keys::{Dice, Entropy, MachineEntropy, WordCount, Words};
 use crate::passphrase::Passphrase;
 use crate::{Error, random};
 
@@ -70,6 +72,27 @@ pub fn ask_dice(terminal: &mut dyn Terminal, commitment: &[u8; 32]) -> Result<Op
             Err(error) => terminal.show(&format!("{error}\n"))?,
         }
     }
+}
+
+/// Shows this machine's part, so that the operator can check the mix against the commitment and the rolls; then wipes it.
+///
+/// # Errors
+/// [`Error::Cancelled`]; the screen is cleared even then.
+pub fn show_machine_part(terminal: &mut dyn Terminal, machine: &MachineEntropy) -> Result<(), Error> {
+    let mut hex = Zeroizing::new(String::with_capacity(64));
+    for byte in machine.expose() {
+        for digit in [byte >> 4, byte & 0x0f] {
+            hex.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
+        }
+    }
+    terminal.show("This machine's part, 32 bytes: ")?;
+    terminal.show(&hex)?;
+    terminal.show(
+        "\nIts SHA-256 is what you noted. SHA-256 of these bytes and your digits in ASCII is the key's entropy\n(its first 16 bytes for 12 words). It is as secret as the words.\n",
+    )?;
+    let seen = terminal.ask("Press Enter to clear it: ", false);
+    terminal.clear()?;
+    seen.map(|_| ())
 }
 
 /// Asks for a whole mnemonic, one word after the other, for a restore.
@@ -184,8 +207,20 @@ mod tests {
 
     fn words() -> Words {
         let dice = Dice::new(b"123456").ok().unwrap();
-        let machine = crate::keys::MachineEntropy::draw().ok().unwrap();
+        let machine = MachineEntropy::draw().ok().unwrap();
         machine.mix(Some(&dice), WordCount::TwentyFour).ok().unwrap().words().ok().unwrap()
+    }
+
+    #[test]
+    fn the_machines_part_is_what_was_committed_to_and_is_wiped() {
+        use bitcoin::hashes::{Hash, sha256};
+        let machine = MachineEntropy::draw().ok().unwrap();
+        let mut script = Script::new(&[""]);
+        show_machine_part(&mut script, &machine).unwrap();
+        assert!(script.screen.is_empty());
+        let hex = script.everything.split_whitespace().find(|word| word.len() == 64).unwrap();
+        let shown: [u8; 32] = bitcoin::hex::FromHex::from_hex(hex).unwrap();
+        assert_eq!(sha256::Hash::hash(&shown).to_byte_array(), machine.commitment());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod ceremony;
 mod tty;
 
-pub use ceremony::{ask_dice, ask_new_passphrase, ask_passphrase, ask_words, teach_words};
+pub use ceremony::{ask_dice, ask_new_passphrase, ask_passphrase, ask_words, show_machine_part, teach_words};
 pub use tty::Tty;
 
 use crate::Error;
@@ -31,6 +31,9 @@ pub trait Terminal {
     /// # Errors
     /// As [`Terminal::show`].
     fn clear(&mut self) -> Result<(), Error>;
+
+    /// Gives the terminal back as it was found: after a secret, echo stays off until then.
+    fn release(&mut self) {}
 }
 
 /// A typed line without its newline, in locked memory.

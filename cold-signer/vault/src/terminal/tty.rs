@@ -12,7 +12,12 @@ use super::{Line, Terminal};
 use crate::Error;
 
 /// The controlling terminal. Open it before the sandbox.
-pub struct Tty(OwnedFd);
+pub struct Tty {
+    descriptor: OwnedFd,
+    /// Echo stays off after a secret was asked for, until [`Terminal::release`]: who types on during key derivation must
+    /// not read it on the screen.
+    quiet: Option<Raw>,
+}
 
 impl Tty {
     /// Opens /dev/tty.
@@ -23,12 +28,12 @@ impl Tty {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let descriptor =
             open("/dev/tty", flags, Mode::empty()).map_err(Error::system("opening the terminal"))?;
-        Ok(Self(descriptor))
+        Ok(Self { descriptor, quiet: None })
     }
 
     fn put(&self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            match write(&self.0, bytes) {
+            match write(&self.descriptor, bytes) {
                 Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(Error::System { action: "writing to the terminal", errno }),
@@ -40,7 +45,7 @@ impl Tty {
     fn key(&self) -> Result<u8, Error> {
         let mut key = [0];
         loop {
-            match read(&self.0, &mut key) {
+            match read(&self.descriptor, &mut key) {
                 Ok(0) => return Err(Error::Cancelled),
                 Ok(_) => return Ok(key.first().copied().unwrap_or_default()),
                 Err(Errno::INTR) => {}
@@ -56,6 +61,7 @@ impl Terminal for Tty {
     }
 
     fn ask(&mut self, prompt: &str, echo: bool) -> Result<Line, Error> {
+        self.release();
         let raw = Raw::enter(self)?;
         self.put(prompt.as_bytes())?;
         let mut line = Line::new()?;
@@ -92,9 +98,15 @@ impl Terminal for Tty {
                 }
             }
         }
-        drop(raw);
+        if !echo {
+            self.quiet = Some(raw);
+        }
         self.put(b"\n")?;
         Ok(line)
+    }
+
+    fn release(&mut self) {
+        self.quiet = None;
     }
 
     fn clear(&mut self) -> Result<(), Error> {
@@ -112,8 +124,8 @@ struct Raw {
 impl Raw {
     fn enter(tty: &Tty) -> Result<Self, Error> {
         const ACTION: &str = "setting the terminal";
-        let before = tcgetattr(&tty.0).map_err(Error::system(ACTION))?;
-        let terminal = rustix::io::fcntl_dupfd_cloexec(&tty.0, 3).map_err(Error::system(ACTION))?;
+        let before = tcgetattr(&tty.descriptor).map_err(Error::system(ACTION))?;
+        let terminal = rustix::io::fcntl_dupfd_cloexec(&tty.descriptor, 3).map_err(Error::system(ACTION))?;
         let mut raw = before.clone();
         raw.local_modes &= !(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::ECHONL);
         raw.input_modes |= InputModes::ICRNL;
@@ -127,7 +139,8 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // Nothing better can be done when the terminal is gone.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
+        // Flush: what was typed meanwhile may be a passphrase and must not reach whoever reads next. Nothing better
+        // can be done when the terminal is gone.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
     }
 }

@@ -10,6 +10,7 @@ use crate::signer::Signer;
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
 use policies::identity::Namespace;
+use psbt_tools::display::escape;
 use psbt_tools::files::write_new;
 use serde_json::json;
 use std::os::unix::ffi::OsStrExt;
@@ -48,6 +49,7 @@ pub fn run(data: &Path, policy: &Path, permit_key: &Path, now: u64) -> Result<Re
         Ok::<(), Error>(())
     })?;
     let path = data.join(AUTHORITY).display().to_string();
+    let shown = escape(&path);
     let id = signed.authority.id().to_string();
     let fingerprint = signer.public().fingerprint();
     Ok(Report::new(json!({
@@ -60,10 +62,10 @@ pub fn run(data: &Path, policy: &Path, permit_key: &Path, now: u64) -> Result<Re
         "permit_key": fingerprint,
     }))
     .line(format!("{company}, on {}", file.network))
-    .line(format!("authority   {path}"))
+    .line(format!("authority   {shown}"))
     .line(format!("            {id}"))
     .line(format!("permit key  {fingerprint}"))
     .line(format!("policy      sha256:{policy_id}"))
     .line("")
-    .line(format!("next: at each vault, before it makes a key: cold-signer trust --authority {path}")))
+    .line(format!("next: at each vault, before it makes a key: cold-signer trust --authority {shown}")))
 }

@@ -139,7 +139,7 @@ pub fn run(
         "out": out.display().to_string(),
     }))
     .line(format!("signed by {}", signer.public().fingerprint()))
-    .line(format!("written to {}", out.display())))
+    .line(format!("written to {}", escape(&out.to_string_lossy()))))
 }
 
 /// The outputs that were not asked for.

@@ -14,6 +14,7 @@ use policies::codec::Canonical;
 use policies::identity::Namespace;
 use policies::permit::Permit;
 use policies::text::utc_text;
+use psbt_tools::display::escape;
 use psbt_tools::envelope::Kind;
 use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
 use psbt_tools::money::amount_text;
@@ -55,7 +56,7 @@ pub fn run(
     let mut lines = Vec::new();
     let mut objects = Vec::new();
     for (file, report) in results.into_iter().filter_map(|(file, result)| Some((file, result.ok()?))) {
-        lines.push(format!("{file}:"));
+        lines.push(format!("{}:", escape(&file)));
         lines.extend(report.lines);
         objects.push(Value::Object(report.json));
     }
@@ -151,7 +152,7 @@ fn report(submission: &Submission, permit: &Permit, out: &Path) -> Report {
         format!("of that the fee    {}", amount_text(statement.fee)),
         format!("spend              {}", statement.spend),
         format!("permit             {}", statement.id()),
-        format!("written to         {}", out.display()),
+        format!("written to         {}", escape(&out.to_string_lossy())),
     ];
     Report { lines, json }
 }

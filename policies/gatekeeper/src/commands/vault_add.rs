@@ -2,10 +2,12 @@
 
 use crate::Error;
 use crate::export::{MAX_EXPORT_LEN, VaultExport};
+use crate::folder::authority;
 use crate::ledger::Ledger;
 use crate::ledger::event::{Event, EventKind, VaultAdded};
 use crate::ledger::state::State;
 use crate::report::Report;
+use policies::id::AuthorityId;
 use policies::permit::vault_id;
 use serde_json::json;
 use std::path::Path;
@@ -13,13 +15,16 @@ use std::path::Path;
 /// Adds a vault. One that was added before is left as it is.
 ///
 /// # Errors
-/// [`Error::Document`] for an export that is not genuine, [`Error::Vault`] for one that does not fit.
+/// [`Error::Document`] for an export that is not genuine, [`Error::Vault`] for one that does not fit,
+/// [`Error::Authority`] when its key would not ask this gatekeeper for permits.
 pub fn run(data: &Path, path: &Path, name: Option<&str>, now: u64) -> Result<Report, Error> {
     let export = VaultExport::read(&psbt_tools::files::read(path, MAX_EXPORT_LEN)?)?;
     let name = name.unwrap_or(&export.name).to_owned();
     let mut ledger = Ledger::open(data)?;
+    let own = authority(data, &ledger.state()?)?.id();
     let is_new = ledger.append(|state| {
         fits(state, &name, &export)?;
+        obeys(&export, own)?;
         let known = state.wallet(&export.wallet.id()).is_some_and(|b| b.vaults.contains(&export.audit_key));
         let event = Event {
             at: now,
@@ -38,13 +43,34 @@ pub fn run(data: &Path, path: &Path, name: Option<&str>, now: u64) -> Result<Rep
         "wallet": name,
         "wallet_id": export.wallet.id().to_string(),
         "vault_id": vault_id(&export.audit_key).to_string(),
+        "authority": own.to_string(),
         "audit_key": fingerprint,
         "added": is_new,
     }))
     .line(format!("vault {} of wallet `{name}` {done}", vault_id(&export.audit_key)))
     .line(format!("wallet     {}", export.wallet.id()))
+    .line(format!("obeys      authority {own}"))
     .line(format!("audit key  {fingerprint}"))
     .line("compare this fingerprint with the one on the vault's own screen"))
+}
+
+/// A vault whose key obeys nobody, or somebody else, signs whatever this gatekeeper refuses.
+fn obeys(export: &VaultExport, own: AuthorityId) -> Result<(), Error> {
+    match export.authority {
+        Some(authority) if authority == own => Ok(()),
+        Some(other) => Err(Error::Authority {
+            message: format!("the vault's key obeys authority {other}, this gatekeeper's is {own}"),
+            hint: "add it at the gatekeeper that it obeys, or make a key under this authority: `cold-signer trust \
+                   --authority authority.pub` in a new vault, then a new key",
+        }),
+        None => Err(Error::Authority {
+            message: format!(
+                "the vault's key is standalone: it signs without any permit, and not only what authority {own} permits"
+            ),
+            hint: "an authority binds a key when it is made: `cold-signer trust --authority authority.pub`, then make \
+                   a new key and export that",
+        }),
+    }
 }
 
 fn fits(state: &State, name: &str, export: &VaultExport) -> Result<(), Error> {

@@ -9,19 +9,20 @@ pub use sqlite::{Ledger, Summary};
 use event::Event;
 use policies::codec::{Canonical, Encoder};
 use policies::id::tagged_hash;
+use psbt_tools::display::escape;
 use state::State;
 
 /// Why a ledger is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// There is none; a missing ledger is never a new one.
-    #[error("there is no ledger in {0}")]
+    #[error("there is no ledger in {}", escape(.0))]
     Missing(String),
     /// The folder already holds something.
-    #[error("{0} exists already and is not empty")]
+    #[error("{} exists already and is not empty", escape(.0))]
     Exists(String),
     /// The folder cannot be made.
-    #[error("cannot make {name}: {source}")]
+    #[error("cannot make {}: {source}", escape(name))]
     Folder {
         /// The folder.
         name: String,
@@ -32,7 +33,7 @@ pub enum LedgerError {
     #[error("the ledger's database: {0}")]
     Database(#[from] rusqlite::Error),
     /// The file is no ledger of this program.
-    #[error("{0} is not a gatekeeper's ledger")]
+    #[error("{} is not a gatekeeper's ledger", escape(.0))]
     NotALedger(String),
     /// The chain of hashes or the order of events is broken.
     #[error("the ledger is damaged at event {sequence}: {reason}")]

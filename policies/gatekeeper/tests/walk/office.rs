@@ -4,6 +4,7 @@ use bitcoin::absolute::LockTime;
 use bitcoin::hashes::Hash;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, Network, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, WPubkeyHash};
+use policies::authority::SignedAuthority;
 use policies::codec::Canonical;
 use policies::evidence::Evidence;
 use policies::identity::PublicKey;
@@ -137,17 +138,30 @@ impl Office {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The export of a vault with this audit key.
+    /// The identifier of this gatekeeper's authority.
+    pub fn authority(&self) -> String {
+        let text = std::fs::read_to_string(self.path("ledger/authority.pub")).unwrap();
+        SignedAuthority::from_armor(&text).unwrap().authority.id().to_string()
+    }
+
+    /// The export of a vault with this audit key, whose key obeys this gatekeeper.
     pub fn export(&self, key: &str) -> Value {
+        self.export_obeying(key, Some(&self.authority()))
+    }
+
+    pub fn export_obeying(&self, key: &str, authority: Option<&str>) -> Value {
         let external = self.wallet.descriptor(Branch::External);
         let internal = self.wallet.descriptor(Branch::Internal);
-        let message = export_text(Network::Regtest, "savings", &external, &internal);
+        let authority = authority.map(|id| id.parse().unwrap());
+        let message = export_text(Network::Regtest, "savings", (&external, &internal), Some(1), authority);
         json!({
             "wallet": "savings",
             "network": "regtest",
             "fingerprint": "73c5da0a",
             "external": external,
             "internal": internal,
+            "birthday": 1,
+            "authority": authority.map(|id| id.to_string()),
             "vault_id": vault_id(&self.key(key)).to_string(),
             "audit_key": self.key(key).to_string(),
             "signature": self.sign(key, "airlock-export", &message),

@@ -21,6 +21,7 @@ fn a_payment_above_a_limit_is_refused_with_every_limit() {
     office.write("policy.toml", policy.replace("per_payment = \"1 BTC\"", "per_payment = \"0.6 BTC\""));
     std::fs::remove_dir_all(office.path("ledger")).unwrap();
     office.run(&["init", "--policy", "policy.toml", "--permit-key", "permit"]).done();
+    office.vault("audit", "savings.json");
     office.run(&["vault", "add", "savings.json"]).done();
     assert_eq!(office.run_json(&["submit", "fine.psbt"]).refusals(), ["limit-per-payment"]);
 }

@@ -1,9 +1,9 @@
 //! The command line.
 
-use crate::commands::{extract, finalize, inspect};
+use crate::commands::{combine, convert, diff, extract, finalize, inspect};
 use clap::{Parser, Subcommand};
 
-/// Looks at PSBTs, finalises and extracts them. Holds no keys.
+/// Looks at PSBTs, compares, combines, finalises and extracts them. Holds no keys.
 ///
 /// Exit codes: 0 done or clean · 1 fault · 2 usage · 3 refused · 4 signatures are missing.
 #[derive(Debug, Parser)]
@@ -16,6 +16,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Inspect(inspect::Arguments),
+    Diff(diff::Arguments),
+    Combine(combine::Arguments),
+    Convert(convert::Arguments),
     Finalize(finalize::Arguments),
     Extract(extract::Arguments),
 }
@@ -25,7 +28,8 @@ impl Cli {
     pub fn json(&self) -> bool {
         match &self.command {
             Command::Inspect(arguments) => arguments.json,
-            Command::Finalize(_) | Command::Extract(_) => false,
+            Command::Diff(arguments) => arguments.json,
+            Command::Combine(_) | Command::Convert(_) | Command::Finalize(_) | Command::Extract(_) => false,
         }
     }
 }

@@ -16,10 +16,7 @@ fn main() -> ExitCode {
             if json {
                 println!("{}", error.to_json());
             }
-            eprintln!("error: {error}");
-            if let Some(hint) = error.hint() {
-                eprintln!("hint: {hint}");
-            }
+            commands::complain(&error);
             ExitCode::from(error.exit_code())
         }
     }

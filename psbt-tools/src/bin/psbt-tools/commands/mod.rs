@@ -1,5 +1,8 @@
 //! One file for each subcommand.
 
+pub mod combine;
+pub mod convert;
+pub mod diff;
 pub mod extract;
 pub mod finalize;
 pub mod inspect;
@@ -14,8 +17,19 @@ use std::process::ExitCode;
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Combine(arguments) => combine::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Finalize(arguments) => finalize::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
+    }
+}
+
+/// Tells the person what is wrong and what to do next.
+pub fn complain(error: &Error) {
+    eprintln!("error: {error}");
+    if let Some(hint) = error.hint() {
+        eprintln!("hint: {hint}");
     }
 }
 
