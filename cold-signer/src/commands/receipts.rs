@@ -34,5 +34,9 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     files::write_new(&args.output, format!("{document:#}\n").as_bytes(), 0o600)?;
     let out = escape(&args.output.to_string_lossy());
     let json = json!({"out": out, "vault_id": keys.vault.to_string(), "count": receipts.len()});
-    Ok(Output::done(format!("wrote {} receipts to {out}", receipts.len()), json))
+    Ok(Output::done(format!("wrote {} to {out}", counted(receipts.len())), json))
+}
+
+fn counted(receipts: usize) -> String {
+    if receipts == 1 { "1 receipt".to_owned() } else { format!("{receipts} receipts") }
 }

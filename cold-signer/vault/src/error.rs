@@ -240,7 +240,9 @@ impl Error {
             Self::System { .. } => "check the disk, the file system and the machine's limits",
             Self::OpenStore { .. } => "check the path given with --store, and its permissions",
             Self::Exists(_) => "choose another name; nothing is ever overwritten",
-            Self::StoreInUse => "end the other vault first, or ask it through its socket",
+            Self::StoreInUse => {
+                "end the other program that uses this store; a stopped one is listed by `jobs`"
+            }
             Self::BadFile(_) => {
                 "the store must be a regular file of mode 0600 with one name, owned by this user"
             }
@@ -266,7 +268,7 @@ impl Error {
             Self::Control { .. } => {
                 "the vault holds no keys without it; use a kernel of 5.13 or later with Landlock and seccomp"
             }
-            Self::Cancelled => "start again when ready; nothing was written",
+            Self::Cancelled => "start again when ready; no key was made and nothing was signed",
             Self::PassphrasesDiffer => "type the same passphrase twice",
             Self::Record(_) | Self::NotThisVersion(_) => {
                 "use the version of this program that wrote the store"

@@ -127,13 +127,17 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     for recipient in to {
         text.push_str(&format!("to      {}  {}\n", address(recipient), amount_text(recipient.amount)));
     }
+    let file = display::escape(&args.output.to_string_lossy());
+    let next = match wallet.row.imported.authority {
+        Some(_) => format!("gatekeeper request {file} --key KEY -o OUT, at a terminal"),
+        None => format!("cold-signer sign {file}, at the offline laptop"),
+    };
     text.push_str(&format!(
-        "fee     {}, {} sat/vB\nchange  {}\nspend   {}\nNext: gatekeeper request {} --key KEY -o OUT, at a terminal",
+        "fee     {}, {} sat/vB\nchange  {}\nspend   {}\nNext: {next}",
         amount_text(spend.fee()),
         feerate.map_or_else(|| "?".to_owned(), |rate| rate.to_string()),
         amount_text(change),
         spend.id(),
-        display::escape(&args.output.to_string_lossy()),
     ));
     let json = json!({
         "payment": payment.name(),

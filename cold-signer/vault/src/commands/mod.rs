@@ -98,25 +98,26 @@ impl StoreArgs {
         Ok(live)
     }
 
-    /// Opens the store, or makes it when there is none. Must run before the sandbox.
+    /// Opens the store, or makes it when there is none; the passphrase, where it is known by then. Must run before the
+    /// sandbox.
     fn open_or_create(
         &self,
-        given: Option<&Passphrase>,
+        given: Option<Passphrase>,
         terminal: Option<&mut (dyn Terminal + 'static)>,
-    ) -> Result<Store, Error> {
+    ) -> Result<(Store, Option<Passphrase>), Error> {
         if self.store.exists() {
-            return Store::open(&self.store);
+            return Ok((Store::open(&self.store)?, given));
         }
         let cost = if self.kdf_floor { KdfCost::FLOOR } else { KdfCost::DEFAULT };
-        match (given, terminal) {
-            (Some(passphrase), _) => Store::create(&self.store, passphrase, cost, clock::now()),
+        let passphrase = match (given, terminal) {
+            (Some(passphrase), _) => passphrase,
             (None, Some(terminal)) => {
                 terminal.show(&format!("A new store is made: {}\n", self.store.display()))?;
-                let passphrase = ask_new_passphrase(terminal)?;
-                Store::create(&self.store, &passphrase, cost, clock::now())
+                ask_new_passphrase(terminal)?
             }
-            (None, None) => Err(Error::NoPassphrase),
-        }
+            (None, None) => return Err(Error::NoPassphrase),
+        };
+        Ok((Store::create(&self.store, &passphrase, cost, clock::now())?, Some(passphrase)))
     }
 
     fn passphrase(&self) -> Result<Option<Passphrase>, Error> {

@@ -65,14 +65,14 @@ impl OneShot {
         let live = self.store.network()?;
         let mut terminal = terminal();
         let given = self.store.passphrase()?;
-        let store = if self.create {
-            self.store.open_or_create(given.as_ref(), terminal.as_deref_mut())?
+        let (store, known) = if self.create {
+            self.store.open_or_create(given, terminal.as_deref_mut())?
         } else {
             existing(&self.store.store)?;
-            Store::open(&self.store.store)?
+            (Store::open(&self.store.store)?, given)
         };
         controls.extend(harden::confine()?);
-        let source = match (given, &terminal) {
+        let source = match (known, &terminal) {
             (Some(passphrase), _) => Some(PassphraseSource::Given(passphrase)),
             (None, Some(_)) => Some(PassphraseSource::Terminal),
             (None, None) => None,

@@ -62,14 +62,14 @@ impl Restore {
             .as_ref()
             .map(|path| File::open(path).map_err(|error| Error::Unreadable(path.clone(), error)))
             .transpose()?;
-        let mut store = self.store.open_or_create(given.as_ref(), terminal.as_deref_mut())?;
+        let (mut store, known) = self.store.open_or_create(given, terminal.as_deref_mut())?;
         harden::confine()?;
         let entropy = match (words_file, terminal.as_deref_mut()) {
             (Some(file), _) => words_from(file)?,
             (None, Some(terminal)) => ask_words(terminal, self.count()?)?,
             (None, None) => return Err(Error::NoPassphrase),
         };
-        let mut open = match (&given, terminal.as_deref_mut()) {
+        let mut open = match (&known, terminal.as_deref_mut()) {
             (Some(passphrase), _) => Open::new(&mut store, passphrase)?,
             (None, Some(terminal)) => Open::new(&mut store, &ask_passphrase(terminal)?)?,
             (None, None) => return Err(Error::NoPassphrase),
