@@ -33,6 +33,11 @@ impl Evidence {
         }
     }
 
+    /// The transaction with this txid.
+    pub fn transaction(&self, txid: &Txid) -> Option<&Transaction> {
+        self.transactions.get(txid)
+    }
+
     /// The transactions in the order of their txids, without witnesses.
     pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
         self.transactions.values()

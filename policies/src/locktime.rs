@@ -107,8 +107,8 @@ fn highest_plausible(network: Network, now: Option<u64>) -> Option<u32> {
 }
 
 fn relative_locks(transaction: &Transaction, locks: &mut Locks) {
-    // BIP68: relative locks exist from transaction version 2 on.
-    if transaction.version.0 < 2 {
+    // BIP68: relative locks exist from transaction version 2 on, and the version counts as unsigned.
+    if transaction.version.0.cast_unsigned() < 2 {
         return;
     }
     for (at, input) in transaction.input.iter().enumerate() {

@@ -8,8 +8,9 @@ use policies::check::Check;
 use policies::evidence::{Evidence, Previous};
 use policies::spend::Spend;
 use policies::wallet::{Keypath, Wallet};
+use std::collections::BTreeSet;
 
-/// Builds PSBT version 0: previous transactions without witnesses for every input that is not taproot, witness UTXOs, and
+/// Builds PSBT version 0: previous transactions without witnesses (for taproot where there are any), witness UTXOs, and
 /// derivations of own inputs and change (BIP174, BIP371). [`crate::import::import`] gives the same spend back.
 ///
 /// # Errors
@@ -24,6 +25,7 @@ pub fn build(spend: &Spend, evidence: &Evidence, wallet: &Wallet) -> Result<Psbt
     }
     let mut psbt = Psbt::from_unsigned_tx(spend.unsigned_transaction())
         .map_err(|error| Error::broken(error.to_string()))?;
+    let mut told = BTreeSet::new();
     for (input, map) in spend.inputs().iter().zip(&mut psbt.inputs) {
         let (script, (key, source)) = own(wallet, input.keypath)?;
         let output = TxOut { value: input.value, script_pubkey: script };
@@ -49,15 +51,16 @@ pub fn build(spend: &Spend, evidence: &Evidence, wallet: &Wallet) -> Result<Psbt
             Previous::Output(_) | Previous::Absent => {}
         }
         map.witness_utxo = Some(output);
+        // Optional for taproot, whose signatures commit to the amounts (BIP371); there it proves them to whoever decides
+        // before a signature exists, and once for each transaction is enough. Other signers want it at every v0 input.
+        if !wallet.is_taproot() || told.insert(input.outpoint.txid) {
+            map.non_witness_utxo = evidence.transaction(&input.outpoint.txid).cloned();
+        }
         if wallet.is_taproot() {
             let internal = key.inner.x_only_public_key().0;
             map.tap_internal_key = Some(internal);
             map.tap_key_origins.insert(internal, (Vec::new(), source));
         } else {
-            map.non_witness_utxo = evidence
-                .transactions()
-                .find(|transaction| transaction.compute_txid() == input.outpoint.txid)
-                .cloned();
             map.bip32_derivation.insert(key.inner, source);
         }
     }

@@ -42,7 +42,12 @@ fn tr(edit: impl FnOnce(&mut Psbt, &Payment)) -> Vec<(String, Outcome)> {
 fn c01_a_missing_previous_transaction() {
     assert_eq!(wpkh(|psbt, _| psbt.inputs[1].non_witness_utxo = None), refuse("C01"));
     assert_eq!(tr(|psbt, _| psbt.inputs[1].non_witness_utxo = None), []);
-    assert_eq!(tr(|psbt, _| psbt.inputs[1].witness_utxo = None), refuse("C01"));
+    assert_eq!(tr(|psbt, _| psbt.inputs[1].witness_utxo = None), [], "the other proves the amount");
+    let neither = |psbt: &mut Psbt| {
+        psbt.inputs[1].non_witness_utxo = None;
+        psbt.inputs[1].witness_utxo = None;
+    };
+    assert_eq!(tr(|psbt, _| neither(psbt)), refuse("C01"));
 }
 
 #[test]

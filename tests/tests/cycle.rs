@@ -57,6 +57,7 @@ fn a_company_pays_from_an_empty_folder_to_a_clean_reconciliation() {
         office.done(&format!("gatekeeper request {wallet}.psbt --key desk -o {wallet}-request.psbt"));
         let checked = office.gate(&format!("check {wallet}-request.psbt"));
         assert_keys(&checked, &["verdict"]);
+        unproven_amounts_get_no_permit(&office, wallet);
         let permitted = office.gate(&format!("submit {wallet}-request.psbt -o {wallet}-permitted.psbt"));
         assert_eq!(permitted["verdict"], "permitted");
 
@@ -164,4 +165,17 @@ fn known_words_restore_the_descriptors_of_bip84_and_bip86() {
     let first = office.signer_done(STORE, "address --wallet main --index 0");
     assert_eq!(first["address"], "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu");
     assert_eq!(first["path"], "m/84'/0'/0'/0/0");
+}
+
+/// A permit reserves coins for ever, so it needs their amounts proven, of taproot as well.
+fn unproven_amounts_get_no_permit(office: &Office, wallet: &str) {
+    let mut psbt = bitcoin::Psbt::deserialize(&office.read(&format!("{wallet}-request.psbt"))).unwrap();
+    for input in &mut psbt.inputs {
+        input.non_witness_utxo = None;
+    }
+    office.write(&format!("{wallet}-unproven.psbt"), psbt.serialize());
+    let said = office.run(&format!(
+        "gatekeeper submit {wallet}-unproven.psbt -o {wallet}-unproven-permitted.psbt --data gate --json"
+    ));
+    assert_eq!((said.code, &said.json()["error"]["code"]), (3, &json!("C01")), "{said:?}");
 }

@@ -4,6 +4,7 @@ use crate::ledger::event::Reserved;
 use crate::ledger::state::{BoundWallet, Reservation, State};
 use crate::submission::{Asked, Submission};
 use policies::check::{Check, Code, Finding, Outcome};
+use policies::evidence::Previous;
 use policies::history::Charge;
 use policies::judge::{Case, Verdict, judge};
 use policies::permit::PermitStatement;
@@ -59,6 +60,7 @@ pub fn assess(state: &State, submission: &Submission, accepted: &[Check], now: u
     refusals.extend(asked.signed.request.differences(spend, now));
     refusals.extend(fulfilled(state, asked));
     refusals.extend(overlaps(state, spend));
+    refusals.extend(unproven(submission, spend));
     match judge_case(state, bound, spend, asked, now) {
         Verdict::Permitted(charge) if refusals.is_empty() => {
             let accepted = asks(submission).filter(|check| accepted.contains(check)).collect();
@@ -157,6 +159,23 @@ fn fulfilled(state: &State, asked: &Asked) -> Option<Finding> {
             format!("request {} was already permitted as spend {other}", request.number()),
         )
         .hint("a request is paid once; ask again for another payment"),
+    )
+}
+
+/// C01 without the exception for taproot: a permit reserves coins for ever, so their amounts and owner must be proven
+/// before there is a signature to commit to them. Otherwise a lie about somebody's coins would lock them.
+fn unproven(submission: &Submission, spend: &Spend) -> Option<Finding> {
+    let evidence = submission.imported.evidence();
+    let input = spend.inputs().iter().find(|input| evidence.output(&input.outpoint) == Previous::Absent)?;
+    Some(
+        Finding::refuse(
+            Check::PREVIOUS_TRANSACTION,
+            format!(
+                "the previous transaction of {} is missing: a permit needs proven amounts",
+                input.outpoint
+            ),
+        )
+        .hint("let the watch-node build the payment: it adds every previous transaction"),
     )
 }
 

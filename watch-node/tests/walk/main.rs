@@ -1,8 +1,13 @@
-//! From payment to reconciliation with the real program on the embedded chain; people, gatekeeper and vault are keys here.
+//! From payment to reconciliation with the real program, on the embedded chain and on Bitcoin Core; people, gatekeeper
+//! and vault are keys here.
 
+#[path = "../bitcoind/mod.rs"]
+mod bitcoind;
+mod core;
 mod pay;
 mod people;
 mod reconcile;
+mod reorganised;
 mod submit;
 mod trust;
 

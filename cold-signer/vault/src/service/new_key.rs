@@ -3,7 +3,8 @@
 use cold_wire::{Fault, FaultKind, NewKey, ReplyBody};
 use policies::codec::Canonical;
 use policies::policy::Policy;
-use policies::wallet::MAX_INDEX;
+use policies::text::{amount_text, duration_text};
+use policies::wallet::{Branch, Keypath, MAX_INDEX};
 
 use super::{Open, Vault, key_info};
 use crate::key_record::{KeyTerms, seal_content};
@@ -110,8 +111,15 @@ pub fn add_key(
     };
     let seed = entropy.seed("")?;
     let wallet = terms.wallet(&terms.account(&seed)?)?;
-    if let Some(other) = open.journal.key_of(wallet.id()) {
-        return Err(refused(format!("this key is in the store already, as `{}`", other.terms.wallet)));
+    // Test networks share their derivation paths: one key on two of them would sign one coin twice, once on each.
+    let first = Keypath { branch: Branch::External, index: 0 };
+    if let Some(other) =
+        open.journal.keys().iter().find(|other| other.wallet.script(first) == wallet.script(first))
+    {
+        return Err(refused(format!(
+            "this key is in the store already, as `{}` on {}",
+            other.terms.wallet, other.terms.network
+        )));
     }
     if let Some((_, authority)) = open.journal.pinned() {
         let named = authority.policy.terms().wallets.get(&wanted.wallet).and_then(|wallet| wallet.id);
@@ -136,13 +144,23 @@ pub fn add_key(
 fn announcement(open: &Open, wanted: &NewKey) -> String {
     let obeys = open.journal.pinned().map_or_else(
         || "no authority: whoever operates this vault may spend".to_owned(),
-        |(_, authority)| format!("{}, for ever", authority.company),
+        |(id, authority)| format!("{}, for ever\n           authority {id}", authority.company),
+    );
+    let limit = wanted.limit.map_or_else(
+        || "none of its own".to_owned(),
+        |window| {
+            let amount = window.amount.map(amount_text);
+            let count = window.count.map(|count| format!("{count} payments"));
+            let most: Vec<_> = amount.into_iter().chain(count).collect();
+            format!("{} in {}", most.join(" and "), duration_text(window.seconds))
+        },
     );
     format!(
-        "A new key is made.\n  wallet   {}\n  network  {}\n  script   {}\n  obeys    {obeys}\nCtrl-C if that is not what you want.\n",
+        "A new key is made.\n  wallet   {}\n  network  {}\n  script   {}, account {}\n  limit    {limit}\n  obeys    {obeys}\nCtrl-C if that is not what you want.\n",
         wanted.wallet,
         wanted.network,
-        wanted.kind.as_str()
+        wanted.kind.as_str(),
+        wanted.account
     )
 }
 

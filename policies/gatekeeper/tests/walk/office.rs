@@ -59,7 +59,7 @@ impl Said {
 #[derive(Clone)]
 pub struct Payment {
     pub number: u32,
-    pub coin: u8,
+    pub coin: u32,
     pub recipients: Vec<TxOut>,
     pub fee: u64,
     pub expires: u64,
@@ -71,7 +71,7 @@ impl Payment {
         let to = ScriptBuf::new_p2wpkh(&WPubkeyHash::from_byte_array([9; 20]));
         Self {
             number,
-            coin: u8::try_from(number).unwrap(),
+            coin: number,
             recipients: vec![TxOut { value: Amount::from_sat(sat), script_pubkey: to }],
             fee: 10_000,
             // The year 2100.
@@ -212,7 +212,7 @@ impl Office {
         let value = Amount::ONE_BTC;
         let previous = Transaction {
             version: Version::TWO,
-            lock_time: LockTime::from_consensus(u32::from(payment.coin)),
+            lock_time: LockTime::from_consensus(payment.coin),
             input: vec![TxIn::default()],
             output: vec![TxOut { value, script_pubkey: self.wallet.script(own).unwrap() }],
         };
