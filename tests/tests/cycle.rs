@@ -179,3 +179,29 @@ fn unproven_amounts_get_no_permit(office: &Office, wallet: &str) {
     ));
     assert_eq!((said.code, &said.json()["error"]["code"]), (3, &json!("C01")), "{said:?}");
 }
+
+/// A restore that is refused leaves a store that still opens: nothing unreadable became durable.
+#[test]
+fn a_refused_restore_leaves_the_store_as_it_was() {
+    let office = Office::open();
+    office.write("words", format!("{WORDS}\n"));
+    let restore = |wallet: &str, network: &str| {
+        format!("restore --wallet {wallet} --network {network} --script wpkh --words-file words")
+    };
+    office.signer_done(STORE, &restore("practice", "regtest"));
+    let before = office.read(STORE);
+    let deceptive = "sav\u{200b}ings";
+    let long = "n".repeat(101);
+    for (claim, line) in [
+        ("a name with an invisible character", restore(deceptive, "testnet4")),
+        ("a name that is too long", restore(&long, "testnet4")),
+        ("the same key on another test network", restore("again", "signet")),
+        ("a name that is taken", restore("practice", "bitcoin")),
+    ] {
+        let said = office.signer(STORE, &line);
+        assert_eq!(said.code, 3, "{claim}: {said:?}");
+        assert!(said.stderr.contains("hint: "), "{claim}: {said:?}");
+        assert_eq!(office.read(STORE), before, "{claim}");
+    }
+    assert_eq!(office.signer_done(STORE, "keys")["keys"].as_array().unwrap().len(), 1);
+}
