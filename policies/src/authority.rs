@@ -1,5 +1,6 @@
 //! Whom a vault obeys: permit keys and the policy that binds them. Pinned once, before a key is made.
 
+use crate::armor::{armor, armored};
 use crate::codec::{Canonical, CodecError, Decoder, Encoder, clean_text};
 use crate::id::AuthorityId;
 use crate::identity::{IdentityError, Namespace, PublicKey, SshSig};
@@ -95,15 +96,7 @@ impl SignedAuthority {
 
     /// The text of `authority.pub`.
     pub fn to_armor(&self) -> String {
-        let base64 = STANDARD.encode(self.to_bytes());
-        let mut text = String::from(BEGIN);
-        for (at, c) in base64.chars().enumerate() {
-            if at.checked_rem(70) == Some(0) {
-                text.push('\n');
-            }
-            text.push(c);
-        }
-        format!("{text}\n{END}\n")
+        armor(BEGIN, &self.to_bytes(), END)
     }
 
     /// Reads the text of `authority.pub`. The signatures are not yet verified: see [`Self::verified`].
@@ -111,12 +104,8 @@ impl SignedAuthority {
     /// # Errors
     /// [`CodecError`] for anything but one authority.
     pub fn from_armor(text: &str) -> Result<Self, CodecError> {
-        let body = text
-            .trim()
-            .strip_prefix(BEGIN)
-            .and_then(|rest| rest.strip_suffix(END))
+        let base64 = armored(BEGIN, text, END)
             .ok_or_else(|| CodecError::invalid("authority", "expected the text of an `authority.pub`"))?;
-        let base64: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         let bytes = STANDARD.decode(base64).map_err(|error| CodecError::invalid("authority", error))?;
         Self::from_bytes(&bytes)
     }

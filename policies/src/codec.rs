@@ -303,6 +303,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// A presence byte on its own.
+    ///
+    /// # Errors
+    /// [`CodecError::Truncated`], [`CodecError::Invalid`] for a byte above 1.
+    pub fn boolean(&mut self, what: &'static str) -> Result<bool, CodecError> {
+        Ok(self.option(what, |_| Ok(()))?.is_some())
+    }
+
     /// An amount in satoshi, at most 21 million BTC.
     ///
     /// # Errors

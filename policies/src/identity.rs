@@ -5,6 +5,7 @@
 //! FIDO keys, and strict Ed25519 verification (RFC 8032 with canonical points, no small-order keys). Certificates have
 //! another key type and are refused here until the policy names a CA.
 
+use crate::armor::{armor, armored};
 use crate::codec::{CodecError, Decoder, Encoder};
 use bitcoin::base64::Engine as _;
 use bitcoin::base64::engine::general_purpose::STANDARD;
@@ -259,27 +260,15 @@ impl SshSig {
     /// # Errors
     /// [`IdentityError::Text`] when the armor is broken.
     pub fn from_armor(text: &str) -> Result<Self, IdentityError> {
-        let body = text
-            .trim()
-            .strip_prefix(ARMOR_BEGIN)
-            .and_then(|rest| rest.strip_suffix(ARMOR_END))
+        let base64 = armored(ARMOR_BEGIN, text, ARMOR_END)
             .ok_or(IdentityError::Text("expected an armored SSH signature"))?;
-        let base64: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         let blob = STANDARD.decode(base64).map_err(|_| IdentityError::Text("the armor holds no base64"))?;
         Self::from_blob(&blob)
     }
 
     /// The form that `ssh-keygen -Y verify` reads.
     pub fn to_armor(&self) -> String {
-        let base64 = STANDARD.encode(&self.blob);
-        let mut text = String::from(ARMOR_BEGIN);
-        for (at, c) in base64.chars().enumerate() {
-            if at.checked_rem(70) == Some(0) {
-                text.push('\n');
-            }
-            text.push(c);
-        }
-        format!("{text}\n{ARMOR_END}\n")
+        armor(ARMOR_BEGIN, &self.blob, ARMOR_END)
     }
 
     /// The blob.

@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod armor;
 pub mod authority;
 pub mod check;
 pub mod clear;

@@ -71,6 +71,27 @@ pub struct Window {
     pub count: Option<u64>,
 }
 
+impl Window {
+    /// Appends every field.
+    pub fn encode(&self, to: &mut Encoder) {
+        to.u64(self.seconds);
+        to.option(self.amount.as_ref(), |to, amount| to.amount(*amount));
+        to.option(self.count.as_ref(), |to, count| to.u64(*count));
+    }
+
+    /// Reads every field.
+    ///
+    /// # Errors
+    /// [`CodecError`].
+    pub fn decode(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            seconds: from.u64("window")?,
+            amount: from.option("amount", |from| from.amount("amount"))?,
+            count: from.option("count", |from| from.u64("count"))?,
+        })
+    }
+}
+
 /// A hard ceiling. Every applicable one must hold; nobody overrides it by approving.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
@@ -369,11 +390,7 @@ fn encode_limit(to: &mut Encoder, limit: &Limit) {
     });
     to.option(limit.wallet.as_ref(), |to, name| to.string(name.as_bytes()));
     to.option(limit.per_payment.as_ref(), |to, amount| to.amount(*amount));
-    to.option(limit.per_window.as_ref(), |to, window| {
-        to.u64(window.seconds);
-        to.option(window.amount.as_ref(), |to, amount| to.amount(*amount));
-        to.option(window.count.as_ref(), |to, count| to.u64(*count));
-    });
+    to.option(limit.per_window.as_ref(), |to, window| window.encode(to));
     to.option(limit.fee.as_ref(), |to, fee| {
         to.amount(fee.amount);
         to.u64(fee.percent);
@@ -388,13 +405,7 @@ fn decode_limit(from: &mut Decoder<'_>) -> Result<Limit, CodecError> {
         requesters: from.option("requesters", |from| from.list("requesters", MAX_ENTRIES, name))?,
         wallet: from.option("wallet", name)?,
         per_payment: from.option("per payment", |from| from.amount("per payment"))?,
-        per_window: from.option("per window", |from| {
-            Ok(Window {
-                seconds: from.u64("window")?,
-                amount: from.option("amount", |from| from.amount("amount"))?,
-                count: from.option("count", |from| from.u64("count"))?,
-            })
-        })?,
+        per_window: from.option("per window", Window::decode)?,
         fee: from.option("fee", |from| {
             Ok(FeeCeiling {
                 amount: from.amount("fee amount")?,

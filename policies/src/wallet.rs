@@ -104,6 +104,20 @@ impl ScriptKind {
         [ScriptKind::Wpkh, ScriptKind::Tr].into_iter().find(|kind| kind.as_str() == word)
     }
 
+    /// Appends its word.
+    pub fn encode(self, to: &mut Encoder) {
+        to.string(self.as_str().as_bytes());
+    }
+
+    /// Reads its word.
+    ///
+    /// # Errors
+    /// [`CodecError`] for another word.
+    pub fn decode(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        let word = from.text("script", 32)?;
+        Self::from_word(&word).ok_or_else(|| CodecError::invalid("script", format!("`{word}` is not known")))
+    }
+
     /// Purpose level of the account's path (BIP43): 84 (BIP84) or 86 (BIP86).
     pub const fn purpose(self) -> u32 {
         match self {

@@ -42,42 +42,27 @@ impl Canonical for KeyTerms {
     fn encode_fields(&self, to: &mut Encoder) {
         to.string(self.wallet.as_bytes());
         to.network(self.network);
-        to.string(self.kind.as_str().as_bytes());
+        self.kind.encode(to);
         to.u32(self.account);
         to.u64(self.created);
         to.u8(u8::from(self.restored));
         to.u8(u8::from(self.backed_up));
         to.option(self.authority.as_ref(), |to, id| to.fixed(id.as_bytes()));
-        to.option(self.limit.as_ref(), |to, limit| {
-            to.u64(limit.seconds);
-            to.option(limit.amount.as_ref(), |to, amount| to.amount(*amount));
-            to.option(limit.count.as_ref(), |to, count| to.u64(*count));
-        });
+        to.option(self.limit.as_ref(), |to, limit| limit.encode(to));
     }
 
     fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
-        let boolean = |from: &mut Decoder<'_>| Ok(from.option("flag", |_| Ok(()))?.is_some());
         Ok(Self {
             wallet: from.text("wallet", MAX_NAME_LEN)?,
             network: from.network("network")?,
-            kind: {
-                let word = from.text("script", 32)?;
-                ScriptKind::from_word(&word)
-                    .ok_or_else(|| CodecError::invalid("script", format!("`{word}` is not known")))?
-            },
+            kind: ScriptKind::decode(from)?,
             account: from.u32("account")?,
             created: from.u64("created")?,
-            restored: boolean(from)?,
-            backed_up: boolean(from)?,
+            restored: from.boolean("restored")?,
+            backed_up: from.boolean("backed up")?,
             authority: from
                 .option("authority", |from| from.fixed("authority").map(AuthorityId::from_bytes))?,
-            limit: from.option("limit", |from| {
-                Ok(Window {
-                    seconds: from.u64("window")?,
-                    amount: from.option("amount", |from| from.amount("amount"))?,
-                    count: from.option("count", |from| from.u64("count"))?,
-                })
-            })?,
+            limit: from.option("limit", Window::decode)?,
         })
     }
 }

@@ -1,6 +1,5 @@
 //! Public parts of a key.
 
-use crate::request::{decode_kind, decode_window, encode_window};
 use bitcoin::Network;
 use policies::codec::{CodecError, Decoder, Encoder};
 use policies::id::AuthorityId;
@@ -43,7 +42,7 @@ pub struct KeyInfo {
 pub(crate) fn encode_key(to: &mut Encoder, key: &KeyInfo) {
     to.string(key.wallet.as_bytes());
     to.network(key.network);
-    to.string(key.kind.as_str().as_bytes());
+    key.kind.encode(to);
     to.fixed(&key.fingerprint);
     to.string(key.external.as_bytes());
     to.string(key.internal.as_bytes());
@@ -51,7 +50,7 @@ pub(crate) fn encode_key(to: &mut Encoder, key: &KeyInfo) {
     to.u8(u8::from(key.restored));
     to.u8(u8::from(key.backed_up));
     encode_authority(to, key.authority.as_ref());
-    to.option(key.limit.as_ref(), encode_window);
+    to.option(key.limit.as_ref(), |to, limit| limit.encode(to));
     to.string(key.signature.as_blob());
 }
 
@@ -59,15 +58,15 @@ pub(crate) fn decode_key(from: &mut Decoder<'_>) -> Result<KeyInfo, CodecError> 
     Ok(KeyInfo {
         wallet: from.text("wallet", MAX_NAME_LEN)?,
         network: from.network("network")?,
-        kind: decode_kind(from)?,
+        kind: ScriptKind::decode(from)?,
         fingerprint: from.fixed("fingerprint")?,
         external: from.text("external", MAX_DESCRIPTOR_LEN)?,
         internal: from.text("internal", MAX_DESCRIPTOR_LEN)?,
         created: from.u64("created")?,
-        restored: boolean(from, "restored")?,
-        backed_up: boolean(from, "backed up")?,
+        restored: from.boolean("restored")?,
+        backed_up: from.boolean("backed up")?,
         authority: decode_authority(from)?,
-        limit: from.option("limit", decode_window)?,
+        limit: from.option("limit", Window::decode)?,
         signature: SshSig::from_blob(from.string("signature", MAX_SIGNATURE_LEN)?)
             .map_err(|error| CodecError::invalid("signature", error))?,
     })
@@ -84,8 +83,4 @@ pub(crate) fn decode_authority(from: &mut Decoder<'_>) -> Result<Option<(Authori
     from.option("authority", |from| {
         Ok((AuthorityId::from_bytes(from.fixed("authority")?), from.text("company", MAX_NAME_LEN)?))
     })
-}
-
-pub(crate) fn boolean(from: &mut Decoder<'_>, what: &'static str) -> Result<bool, CodecError> {
-    Ok(from.option(what, |_| Ok(()))?.is_some())
 }

@@ -187,10 +187,10 @@ impl Canonical for Request {
 fn encode_new_key(to: &mut Encoder, key: &NewKey) {
     to.string(key.wallet.as_bytes());
     to.network(key.network);
-    to.string(key.kind.as_str().as_bytes());
+    key.kind.encode(to);
     to.u8(key.words);
     to.u32(key.account);
-    to.option(key.limit.as_ref(), encode_window);
+    to.option(key.limit.as_ref(), |to, limit| limit.encode(to));
     to.string(&key.dice);
 }
 
@@ -198,30 +198,10 @@ fn decode_new_key(from: &mut Decoder<'_>) -> Result<NewKey, CodecError> {
     Ok(NewKey {
         wallet: from.text("wallet", MAX_NAME_LEN)?,
         network: from.network("network")?,
-        kind: decode_kind(from)?,
+        kind: ScriptKind::decode(from)?,
         words: from.u8("words")?,
         account: from.u32("account")?,
-        limit: from.option("limit", decode_window)?,
+        limit: from.option("limit", Window::decode)?,
         dice: from.string("dice", MAX_DICE_LEN)?.to_vec(),
-    })
-}
-
-pub(crate) fn decode_kind(from: &mut Decoder<'_>) -> Result<ScriptKind, CodecError> {
-    let word = from.text("script", 32)?;
-    ScriptKind::from_word(&word)
-        .ok_or_else(|| CodecError::invalid("script", format!("`{word}` is not known")))
-}
-
-pub(crate) fn encode_window(to: &mut Encoder, window: &Window) {
-    to.u64(window.seconds);
-    to.option(window.amount.as_ref(), |to, amount| to.amount(*amount));
-    to.option(window.count.as_ref(), |to, count| to.u64(*count));
-}
-
-pub(crate) fn decode_window(from: &mut Decoder<'_>) -> Result<Window, CodecError> {
-    Ok(Window {
-        seconds: from.u64("window")?,
-        amount: from.option("amount", |from| from.amount("amount"))?,
-        count: from.option("count", |from| from.u64("count"))?,
     })
 }

@@ -1,7 +1,6 @@
 //! What signing would come to, as the vault itself derived it.
 
 use crate::fault::{decode_findings, encode_findings};
-use crate::key::boolean;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Network, Txid};
 use policies::check::Finding;
@@ -134,7 +133,7 @@ pub(crate) fn decode_review(from: &mut Decoder<'_>) -> Result<Review, CodecError
         voucher: from.option("voucher", decode_voucher)?,
         authority: from.option("authority", |from| from.text("company", MAX_NAME_LEN))?,
         limits: from.list("limits", 1_000, |from| from.text("limit", MAX_LINE_LEN))?,
-        signed_before: boolean(from, "signed before")?,
+        signed_before: from.boolean("signed before")?,
     })
 }
 
