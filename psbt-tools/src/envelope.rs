@@ -36,10 +36,13 @@ pub enum Kind {
     Permit,
     /// The vault's receipt.
     Receipt,
+    /// What the chain proves, for the gatekeeper.
+    Facts,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Manifest, Kind::Request, Kind::Approval, Kind::Permit, Kind::Receipt];
+    const ALL: [Kind; 6] =
+        [Kind::Manifest, Kind::Request, Kind::Approval, Kind::Permit, Kind::Receipt, Kind::Facts];
 
     /// Its subtype.
     pub const fn subtype(self) -> u8 {
@@ -49,6 +52,7 @@ impl Kind {
             Kind::Approval => 2,
             Kind::Permit => 3,
             Kind::Receipt => 4,
+            Kind::Facts => 5,
         }
     }
 
@@ -60,6 +64,7 @@ impl Kind {
             Kind::Approval => "approval",
             Kind::Permit => "permit",
             Kind::Receipt => "receipt",
+            Kind::Facts => "facts",
         }
     }
 

@@ -22,6 +22,7 @@ pub mod document;
 pub mod envelope;
 mod error;
 pub mod export;
+pub mod facts;
 mod field;
 pub mod files;
 pub mod finalize;
