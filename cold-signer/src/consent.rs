@@ -19,8 +19,8 @@ const CODE_LEN: usize = 6;
 /// What the command line says.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// `--consent`.
-    pub spend: Option<SpendId>,
+    /// `--consent`, each time.
+    pub spends: Vec<SpendId>,
     /// `--accept`.
     pub accepted: Vec<Check>,
 }
@@ -36,15 +36,17 @@ pub fn obtain(shown: &Shown<'_>, given: &Given, person: Option<&mut dyn Person>)
         return Err(Error::Refused(review.findings.clone()));
     }
     let questions = questions(&review.findings);
-    match (given.spend, person) {
-        (Some(named), _) if named != review.spend => Err(Error::OtherSpend { reviewed: review.spend, named }),
-        (Some(_), _) => {
+    match (given.spends.as_slice(), person) {
+        ([named, ..], _) if !given.spends.contains(&review.spend) => {
+            Err(Error::OtherSpend { reviewed: review.spend, named: *named })
+        }
+        ([_, ..], _) => {
             let open: Vec<Check> =
                 questions.into_iter().filter(|check| !given.accepted.contains(check)).collect();
             if open.is_empty() { Ok(given.accepted.clone()) } else { Err(Error::NotAccepted(open)) }
         }
-        (None, None) => Err(Error::NoConsent(review.spend)),
-        (None, Some(person)) => {
+        ([], None) => Err(Error::NoConsent(review.spend)),
+        ([], Some(person)) => {
             converse(shown, &questions, person, &code()?)?;
             Ok(questions)
         }
@@ -87,7 +89,7 @@ fn converse_pinning(authority: &Authority, person: &mut dyn Person, code: &str) 
 }
 
 /// Shows each page; the person goes from one to the next.
-fn leaf(person: &mut dyn Person, pages: &[String]) -> Result<()> {
+pub(crate) fn leaf(person: &mut dyn Person, pages: &[String]) -> Result<()> {
     let last = pages.len().saturating_sub(1);
     for (at, page) in pages.iter().enumerate() {
         person.show(page)?;
@@ -228,7 +230,7 @@ mod tests {
     fn scripts_consent_by_the_whole_id_and_by_each_question() {
         let review = asking();
         let given = |spend: Option<SpendId>, accepted: &[Check]| {
-            let given = Given { spend, accepted: accepted.to_vec() };
+            let given = Given { spends: spend.into_iter().collect(), accepted: accepted.to_vec() };
             obtain(&shown(&review), &given, None)
                 .map_err(|error| (error.code(), error.exit_code(), error.to_string()))
         };
@@ -246,7 +248,7 @@ mod tests {
     fn nobody_can_consent_to_what_is_refused() {
         let mut review = asking();
         review.findings.push(Finding::refuse(Check::CHANGE, "not ours"));
-        let given = Given { spend: Some(review.spend), accepted: vec![Check::CHANGE] };
+        let given = Given { spends: vec![review.spend], accepted: vec![Check::CHANGE] };
         assert_eq!(obtain(&shown(&review), &given, None).unwrap_err().code(), "C06");
     }
 

@@ -1,7 +1,7 @@
 //! Every failure of the console, with its sentence, its remedy and its exit code.
 
 use cold_wire::Fault;
-use policies::check::{Check, Finding};
+use policies::check::{Check, Finding, Rule};
 use policies::id::{AuthorityId, SpendId};
 use psbt_tools::display::escape;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub enum Error {
         exit: u8,
     },
     /// Checks of the reader refuse.
-    #[error("{}", gravest(.0).map_or_else(|| "refused".to_owned(), |finding| escape(&finding.message)))]
+    #[error("{}", escape(&refusal(.0)))]
     Refused(Vec<Finding>),
     /// The reader was killed or ended by itself.
     #[error("the reader was stopped ({0}): the file is hostile or damaged")]
@@ -87,6 +87,12 @@ pub enum Error {
         /// That of the command line.
         named: SpendId,
     },
+    /// `--consent` names spends that no file holds.
+    #[error("no file that can be signed holds the spend {}, which --consent names", spends_text(.0))]
+    Unclaimed(Vec<SpendId>),
+    /// The person at the terminal skipped a file.
+    #[error("skipped at the terminal")]
+    Skipped,
     /// There is neither a terminal nor `--consent`.
     #[error("nobody consented: there is no terminal, and --consent is not given")]
     NoConsent(SpendId),
@@ -141,7 +147,8 @@ impl Error {
             Error::Input { .. } => "unreadable",
             Error::Authority { .. } => "malformed",
             Error::OtherAuthority { .. } => "other-authority",
-            Error::OtherSpend { .. } => "other-spend",
+            Error::OtherSpend { .. } | Error::Unclaimed(_) => "other-spend",
+            Error::Skipped => "skipped",
             Error::NoConsent(_) | Error::Unconfirmed(_) => "no-consent",
             Error::NotAccepted(_) => "not-accepted",
             Error::Stopped(_) => "stopped",
@@ -174,9 +181,14 @@ impl Error {
             | Error::Authority { .. }
             | Error::OtherAuthority { .. }
             | Error::OtherSpend { .. }
+            | Error::Unclaimed(_)
             | Error::UnknownWallet(_)
             | Error::NotSupported(_) => 3,
-            Error::NoConsent(_) | Error::Unconfirmed(_) | Error::NotAccepted(_) | Error::Stopped(_) => 4,
+            Error::NoConsent(_)
+            | Error::Unconfirmed(_)
+            | Error::NotAccepted(_)
+            | Error::Skipped
+            | Error::Stopped(_) => 4,
         }
     }
 
@@ -205,7 +217,10 @@ impl Error {
             Error::OtherAuthority { .. } => {
                 "compare the id with the gatekeeper's, by voice or on paper, before you pin"
             }
-            Error::OtherSpend { .. } => "review the file again: `cold-signer review FILE`",
+            Error::OtherSpend { .. } | Error::Unclaimed(_) => {
+                "review the file again: `cold-signer review FILE`"
+            }
+            Error::Skipped => "sign it alone when you want it: `cold-signer sign FILE`",
             Error::NoConsent(spend) => {
                 return format!("review the file, then sign at a terminal or with --consent {spend}");
             }
@@ -215,7 +230,7 @@ impl Error {
             Error::NotAccepted(checks) => {
                 return format!("if they are what you want, add --accept {}", checks_text(checks));
             }
-            Error::Stopped(_) => "nothing was signed or pinned; start again when ready",
+            Error::Stopped(_) => "nothing was signed or pinned after that; start again when ready",
             Error::Terminal(_) => "run the command at a terminal",
             Error::UnknownWallet(_) => "`cold-signer keys` lists the wallets",
             Error::Wallet { .. } => "check the store with `cold-vault log --verify`",
@@ -249,6 +264,20 @@ impl From<Fault> for Error {
 /// The finding that decides: the gravest, of those the one with the lowest number.
 pub(crate) fn gravest(findings: &[Finding]) -> Option<&Finding> {
     findings.iter().max_by_key(|finding| (finding.outcome, std::cmp::Reverse(finding.code)))
+}
+
+/// The finding that decides, in its words. Where only approvals are missing, all of them at once.
+fn refusal(findings: &[Finding]) -> String {
+    let Some(gravest) = gravest(findings) else { return "refused".to_owned() };
+    if gravest.code != Rule::ApprovalsMissing.into() {
+        return gravest.message.clone();
+    }
+    let missing = findings.iter().filter(|finding| finding.code == gravest.code);
+    missing.map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+fn spends_text(spends: &[SpendId]) -> String {
+    spends.iter().map(SpendId::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn checks_text(checks: &[Check]) -> String {
@@ -295,5 +324,13 @@ mod tests {
         ];
         let error = Error::Refused(findings);
         assert_eq!((error.code().as_str(), error.to_string().as_str()), ("C06", "not ours"));
+    }
+
+    #[test]
+    fn every_missing_approval_is_named_at_once() {
+        let missing = |text: &str| Finding::refuse(Rule::ApprovalsMissing, text).hint("let them approve");
+        let error = Error::Refused(vec![missing("`Manager` needs 1"), missing("`Board` needs 2")]);
+        assert_eq!(error.to_string(), "`Manager` needs 1; `Board` needs 2");
+        assert_eq!((error.code().as_str(), error.hint().as_str()), ("approvals-missing", "let them approve"));
     }
 }

@@ -70,6 +70,14 @@ pub fn review_json(shown: &Shown<'_>) -> Value {
         "vsize": review.vsize,
         "checks": checks_json(&review.findings),
         "permit": review.voucher.as_ref().map(permit_json),
+        "approvals": review.approvals.iter().map(|approval| json!({
+            "by": approval.by,
+            "fingerprint": approval.fingerprint,
+        })).collect::<Value>(),
+        "replaces": review.replaces.iter().map(|replaced| json!({
+            "spend_id": replaced.spend.to_string(),
+            "fee_sat": replaced.fee.to_sat(),
+        })).collect::<Value>(),
         "authority": review.authority,
         "limits": review.limits,
         "timing": review.timing,
@@ -139,6 +147,7 @@ fn permit_json(voucher: &Voucher) -> Value {
         "payment": payment_number(voucher.payment),
         "purpose": voucher.purpose,
         "sequence": voucher.sequence,
+        "bitcoin_time": voucher.bitcoin_time,
         "expires": voucher.expires,
         "policy_version": voucher.policy_version,
     })
@@ -165,6 +174,9 @@ mod tests {
         assert_eq!(json["change"][0]["path"], "1/3");
         assert_eq!(json["checks"][2]["id"], "C20");
         assert_eq!(json["permit"]["payment"], "P-0042");
+        assert_eq!(json["permit"]["bitcoin_time"], 1_795_230_000);
+        assert_eq!(json["approvals"][0], json!({"by": "anna", "fingerprint": "SHA256:anna"}));
+        assert_eq!(json["replaces"], json!([]));
         assert_eq!(json["timing"], json!([]));
     }
 }

@@ -40,6 +40,14 @@ impl Session {
         Ok(Self { vault, console, keys: None, live_network: vec![], allow_network: launch.allow_network })
     }
 
+    /// Unlocks the vault before the first file.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn unlock(&mut self) -> Result<()> {
+        self.keys().map(|_| ())
+    }
+
     /// Starts a reader, reads the file once, unlocks the vault, and hands wallets and document to the reader.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use crate::screens::Size;
 use crate::{Error, Result};
-use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
+use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 
@@ -32,6 +32,31 @@ pub trait Person {
 pub fn columns() -> Option<usize> {
     let size = tcgetwinsize(io::stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// The controlling terminal as it was before a vault had it: one that is killed puts nothing right itself.
+#[derive(Debug)]
+pub struct Before {
+    terminal: File,
+    modes: Termios,
+}
+
+impl Before {
+    /// Remembers it; `None` where the program has none.
+    pub fn of() -> Option<Self> {
+        let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
+        let modes = tcgetattr(&terminal).ok()?;
+        Some(Self { terminal, modes })
+    }
+
+    /// Gives it back as it was, and wipes screen and scroll-back when secrets may be on them.
+    pub fn restore(&mut self, wipe: bool) {
+        // There is nobody to tell when the terminal is gone.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.modes);
+        if wipe {
+            let _ = self.terminal.write_all(b"\x1b[H\x1b[2J\x1b[3J");
+        }
+    }
 }
 
 /// The controlling terminal.

@@ -1,5 +1,6 @@
 //! The vault as the console sees it: a child on a socketpair that answers typed questions.
 
+use crate::terminal::Before;
 use crate::{Error, Result};
 use cold_wire::{
     Bundle, FrameError, KeyInfo, NewKey, PROTOCOL, Reply, ReplyBody, Request, RequestBody, Review, Signed,
@@ -16,8 +17,9 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// After so many seconds without an answer the vault signs nothing any more.
@@ -62,6 +64,7 @@ pub struct Vault {
     child: Child,
     socket: UnixStream,
     last: u64,
+    before: Option<Before>,
 }
 
 /// What `List` gives.
@@ -128,9 +131,10 @@ impl Vault {
         let (socket, other) = UnixStream::pair().map_err(fault)?;
         command.arg("--socket-fd").arg(other.as_raw_fd().to_string());
         passed.push(OwnedFd::from(other));
+        let before = Before::of();
         let child = spawn_passing(&mut command, &passed).map_err(fault)?;
         drop(passed);
-        let mut vault = Self { child, socket, last: 0 };
+        let mut vault = Self { child, socket, last: 0, before };
         match vault.call(RequestBody::Hello { protocol: PROTOCOL }, 0)? {
             ReplyBody::Hello { protocol: PROTOCOL, .. } => Ok(vault),
             ReplyBody::Hello { protocol, .. } => Err(Error::VaultNonsense(format!(
@@ -220,6 +224,7 @@ impl Vault {
 
     fn call(&mut self, body: RequestBody, deadline: u64) -> Result<ReplyBody> {
         self.last = self.last.saturating_add(1);
+        let shows_words = matches!(body, RequestBody::NewKey(_));
         let request = Request { id: self.last, deadline, body };
         if let Err(FrameError::TooLong(found)) = write_frame(&mut self.socket, &request.to_bytes()) {
             return Err(Error::Usage(format!(
@@ -232,7 +237,7 @@ impl Vault {
             Err(FrameError::TooLong(found)) => {
                 return Err(Error::VaultNonsense(format!("a frame of {found} bytes")));
             }
-            Err(FrameError::Closed | FrameError::Io(_)) => return Err(Error::VaultEnded),
+            Err(FrameError::Closed | FrameError::Io(_)) => return Err(self.ended(shows_words)),
         };
         let reply = Reply::from_bytes(&frame).map_err(|error| Error::VaultNonsense(error.to_string()))?;
         if reply.id != self.last {
@@ -245,19 +250,38 @@ impl Vault {
     }
 }
 
-impl Drop for Vault {
-    fn drop(&mut self) {
-        // The end of the conversation is its order to leave; one that does not is of no use to anybody.
-        let _ = self.socket.shutdown(Shutdown::Both);
+impl Vault {
+    /// It ended in the middle. Killed, it left the terminal without echo, and perhaps words on it.
+    fn ended(&mut self, shows_words: bool) -> Error {
+        let status = self.last_status();
+        if let (Some(before), true) = (&mut self.before, status.is_some_and(|how| how.signal().is_some())) {
+            before.restore(shows_words);
+        }
+        Error::VaultEnded
+    }
+
+    /// How it ended, when it does in time.
+    fn last_status(&mut self) -> Option<ExitStatus> {
         let until = Instant::now() + FAREWELL;
         while Instant::now() < until {
             match self.child.try_wait() {
                 Ok(None) => std::thread::sleep(Duration::from_millis(5)),
-                Ok(Some(_)) | Err(_) => return,
+                Ok(status) => return status,
+                Err(_) => return None,
             }
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        None
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        // The end of the conversation is its order to leave; one that does not is of no use to anybody.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        if self.last_status().is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use std::process::{Command, ExitStatus, Stdio};
 enum Act {
     Type(String),
     Interrupt,
+    KillVault,
 }
 
 /// Both ends of a new terminal, which is nobody's controlling terminal yet.
@@ -69,10 +70,11 @@ fn play_command(
         }
         let count = terminal.read(&mut bytes).unwrap();
         screen.push_str(&String::from_utf8_lossy(&bytes[..count]));
-        if screen[seen..].ends_with("stop: ") || screen[seen..].ends_with("want: ") {
+        if ["stop: ", "want: ", "none: ", "Press Enter. "].iter().any(|end| screen[seen..].ends_with(end)) {
             match act(prompts, &screen[seen..]) {
                 Act::Type(text) => terminal.write_all(format!("{text}\n").as_bytes()).unwrap(),
                 Act::Interrupt => terminal.write_all(b"\x03").unwrap(),
+                Act::KillVault => kill_vault(laptop),
             }
             (seen, prompts) = (screen.len(), prompts + 1);
         }
@@ -84,6 +86,19 @@ fn play_command(
         "the terminal is as it was"
     );
     (status, screen)
+}
+
+/// Kills the vault of this laptop, which nothing else runs.
+fn kill_vault(laptop: &Laptop) {
+    let program = laptop.path("cold-vault");
+    let is_it = |process: &std::path::Path| {
+        std::fs::read(process.join("cmdline"))
+            .is_ok_and(|line| line.starts_with(program.as_os_str().as_encoded_bytes()))
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let vaults: Vec<_> = processes.filter(|process| is_it(process)).collect();
+    let [vault] = vaults.as_slice() else { panic!("{vaults:?}") };
+    assert!(Command::new("kill").arg("-9").arg(vault.file_name().unwrap()).status().unwrap().success());
 }
 
 /// What an attentive operator types.
@@ -129,6 +144,51 @@ fn the_operator_sees_everything_accepts_and_signs_and_can_stop_at_every_prompt()
     assert!(screen.contains(&spend.id().to_string()), "{screen}");
     assert_eq!(laptop.transaction("typed.psbt").compute_txid(), spend.unsigned_txid());
     assert_eq!(laptop.done(&["receipts", "-o", "one.json"])["count"], 1);
+}
+
+#[test]
+fn a_vault_that_is_killed_while_it_shows_words_leaves_neither_them_nor_a_dumb_terminal() {
+    let laptop = Laptop::new();
+    let new_key = ["new-key", "--wallet", "main", "--network", "regtest"];
+    let mut words_shown = false;
+    let (status, screen) = play_command(&laptop, &new_key, |_, screen| {
+        words_shown = screen.ends_with("Press Enter. ");
+        if words_shown { Act::KillVault } else { Act::Type(String::new()) }
+    });
+    assert!(words_shown, "{screen}");
+    assert_eq!(status.code(), Some(1), "{screen}");
+    assert!(screen.ends_with("\x1b[H\x1b[2J\x1b[3J"), "{screen:?}");
+}
+
+#[test]
+fn a_folder_is_gone_through_with_yes_and_skip() {
+    let laptop = Laptop::new();
+    std::fs::create_dir(laptop.path("stick")).unwrap();
+    for wallet in ["one", "three", "two"] {
+        laptop.done(&["new-key", "--wallet", wallet, "--network", "regtest"]);
+        laptop.write(&format!("stick/{wallet}.psbt"), &laptop.wallet(wallet), None);
+    }
+    let (status, screen) = play_command(&laptop, &["sign", "stick"], |_, screen| {
+        if screen.contains("2 of 3, stick/three.psbt: Enter") {
+            Act::Type("s".to_owned())
+        } else {
+            honest(screen)
+        }
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert!(screen.contains("3 files to sign") && screen.contains("Wallet two: 1 file"), "{screen}");
+    let signed = |wallet: &str| laptop.path(&format!("stick/{wallet}-signed.psbt")).exists();
+    assert!(signed("one") && signed("two") && !signed("three"), "{screen}");
+
+    let (status, screen) = play_command(&laptop, &["sign", "stick"], |_, screen| {
+        if screen.contains("1 of 1, stick/three.psbt: Enter") {
+            Act::Type("q".to_owned())
+        } else {
+            honest(screen)
+        }
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert!(!signed("three") && !screen.contains("to sign, anything else"), "{screen}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn failures_have_a_sentence_a_remedy_and_an_exit_code() {
         &["keys", "--passphrase-file", "missing"],
         &["keys", "--passphrase-fd", "99"],
         &["sign", "a.psbt", "b.psbt", "-o", "c.psbt"],
-        &["sign", "a.psbt", "b.psbt", "--consent", &long, "--json"],
+        &["sign", "a.psbt", "--consent", &long, "--consent", &long, "--json"],
         &["log", "--verify"],
     ];
     let transcript: Vec<String> = cases.iter().map(|arguments| run(folder.path(), arguments)).collect();

@@ -7,13 +7,15 @@ use bitcoin::{Amount, Psbt, ScriptBuf};
 use common::authority::{armor, authority, sign};
 use common::foreign;
 use common::laptop::{Laptop, code};
+use policies::approval::Approval;
 use policies::codec::Canonical;
+use policies::id::VaultId;
 use policies::identity::Namespace;
 use policies::permit::{Permit, PermitStatement, PermitVault, Receipt};
 use policies::request::{Recipient, Request, SignedRequest};
-use policies::spend::{Spend, SpendOutput};
+use policies::spend::{Spend, SpendOutput, SpendParts};
 use psbt_tools::envelope::{Envelope, Kind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn a_standalone_key_signs_what_was_reviewed_and_nothing_else() {
@@ -131,7 +133,8 @@ fn the_vaults_own_ceremonies_are_reached_through_the_console() {
     laptop.done(&["log", "--verify"]);
 }
 
-fn permitted(spend: &Spend, vault: policies::id::VaultId) -> Envelope {
+/// Request and permit, approvals by these keys, and facts that nobody here looks at.
+fn permitted(spend: &Spend, vault: VaultId, approvers: &[u8]) -> Envelope {
     let now = cold_signer::vault::now();
     let request = Request {
         network: spend.network(),
@@ -144,6 +147,7 @@ fn permitted(spend: &Spend, vault: policies::id::VaultId) -> Envelope {
         created: now,
         expires: now + 3_600,
         heads: vec![],
+        replaces: vec![],
     };
     let statement = PermitStatement {
         network: spend.network(),
@@ -160,13 +164,20 @@ fn permitted(spend: &Spend, vault: policies::id::VaultId) -> Envelope {
         revocation_version: 0,
         anchor: spend.anchor(),
         replaces: vec![],
-        issued_mtp: 0,
+        heads: vec![],
+        issued_mtp: now,
         issued: now,
         expires: now + 3_600,
     };
     let signature = sign(2, Namespace::Permit, &statement.to_bytes());
     let mut envelope = Envelope::default();
-    envelope.insert(Kind::Permit, Permit { statement, signature }.to_bytes()).unwrap();
+    envelope.insert(Kind::Permit, Permit { statement, signature, trails: vec![] }.to_bytes()).unwrap();
+    for n in approvers {
+        let signature = sign(*n, Namespace::Approve, request.approval_text().as_bytes());
+        let approval = Approval { request: request.id(), signature };
+        envelope.insert(Kind::Approval, approval.to_bytes()).unwrap();
+    }
+    envelope.insert(Kind::Facts, b"facts".to_vec()).unwrap();
     let signature = Some(sign(1, Namespace::Request, &request.to_bytes()));
     envelope.insert(Kind::Request, SignedRequest { request, signature }.to_bytes()).unwrap();
     envelope
@@ -194,11 +205,97 @@ fn a_key_under_an_authority_signs_with_its_permit_only() {
 
     let vault = laptop.done(&["keys"])["vault_id"].as_str().unwrap().parse().unwrap();
     let mut psbt = Psbt::deserialize(&std::fs::read(laptop.path("salaries.psbt")).unwrap()).unwrap();
-    permitted(&spend, vault).write(&mut psbt);
+    permitted(&spend, vault, &[3]).write(&mut psbt);
+    std::fs::write(laptop.path("one-approval.psbt"), psbt.serialize()).unwrap();
+    let (exit, refusal) = laptop.run(&["sign", "one-approval.psbt", "--consent", &consent]);
+    assert_eq!((exit, code(&refusal)), (3, "approvals-missing"));
+    assert_eq!(refusal["error"]["message"], "`Large` needs 1 more of `ben`");
+    permitted(&spend, vault, &[3, 4]).write(&mut psbt);
     std::fs::write(laptop.path("salaries-permitted.psbt"), psbt.serialize()).unwrap();
     let review = laptop.done(&["review", "salaries-permitted.psbt"]);
     assert_eq!(review["permit"]["payment"], "P-0042");
     assert_eq!(review["permit"]["groups"][0], "payroll");
+    let mut by: Vec<_> = review["approvals"].as_array().unwrap().iter().map(|one| &one["by"]).collect();
+    by.sort_by_key(|name| name.to_string());
+    assert_eq!(by, ["anna", "ben"]);
+    assert!(review["permit"]["bitcoin_time"].as_u64().unwrap() > 0);
     laptop.done(&["sign", "salaries-permitted.psbt", "--consent", &consent]);
     assert_eq!(laptop.transaction("salaries-signed.psbt").compute_txid(), spend.unsigned_txid());
+    let signed = Psbt::deserialize(&std::fs::read(laptop.path("salaries-signed.psbt")).unwrap()).unwrap();
+    let envelope = Envelope::read(&signed).unwrap();
+    assert_eq!(envelope.get(Kind::Facts).collect::<Vec<_>>(), [b"facts"]);
+    assert_eq!((envelope.get(Kind::Approval).count(), envelope.get(Kind::Receipt).count()), (2, 1));
+}
+
+#[test]
+fn a_replacement_is_shown_as_one_and_asked_about() {
+    let laptop = Laptop::new();
+    laptop.done(&["new-key", "--wallet", "main", "--network", "regtest"]);
+    let wallet = laptop.wallet("main");
+    let first = laptop.write("first.psbt", &wallet, None);
+    laptop.done(&["sign", "first.psbt", "--consent", &first.id().to_string()]);
+    let (_, evidence) = common::spend(&wallet, None);
+    let mut outputs = first.outputs().to_vec();
+    outputs[1].value -= Amount::from_sat(5_000);
+    let bumped = Spend::new(SpendParts {
+        network: first.network(),
+        wallet: first.wallet(),
+        version: first.version(),
+        lock_time: first.lock_time(),
+        inputs: first.inputs().to_vec(),
+        outputs,
+    })
+    .unwrap();
+    let psbt = psbt_tools::build::build(&bumped, &evidence, &wallet).unwrap();
+    std::fs::write(laptop.path("bump.psbt"), psbt.serialize()).unwrap();
+    let review = laptop.done(&["review", "bump.psbt"]);
+    assert_eq!(review["verdict"], "ask");
+    assert_eq!(review["replaces"], json!([{"spend_id": first.id().to_string(), "fee_sat": 10_000}]));
+    let consent = bumped.id().to_string();
+    let (exit, refusal) = laptop.run(&["sign", "bump.psbt", "--consent", &consent]);
+    assert_eq!((exit, code(&refusal)), (4, "not-accepted"));
+    laptop.done(&["sign", "bump.psbt", "--consent", &consent, "--accept", "C05"]);
+    assert_eq!(laptop.transaction("bump-signed.psbt").compute_txid(), bumped.unsigned_txid());
+}
+
+#[test]
+fn a_folder_is_signed_in_one_visit_and_one_failure_stops_nothing_else() {
+    let laptop = Laptop::new();
+    for wallet in ["one", "two"] {
+        laptop.done(&["new-key", "--wallet", wallet, "--network", "regtest"]);
+    }
+    std::fs::create_dir(laptop.path("stick")).unwrap();
+    std::fs::create_dir(laptop.path("back")).unwrap();
+    let mut consents = Vec::new();
+    for wallet in ["one", "two"] {
+        let spend = laptop.write(&format!("stick/{wallet}-request.psbt"), &laptop.wallet(wallet), None);
+        consents.push(spend.id().to_string());
+    }
+    std::fs::write(laptop.path("stick/bad.psbt"), "hello").unwrap();
+    std::fs::write(laptop.path("stick/letter.txt"), "hello").unwrap();
+    let none = "0".repeat(64);
+    let sign = ["sign", "stick", "-o", "back"];
+    let (exit, said) = laptop.run(&[&sign[..], &["--consent", &consents[1], "--consent", &none]].concat());
+    assert_eq!((exit, code(&said)), (4, "no-consent"), "{said}");
+    let codes: Vec<_> = said["files"].as_array().unwrap().iter().map(code).collect();
+    assert_eq!(codes, ["malformed", "no-consent", ""], "{said}");
+    assert_eq!(said["files"][2]["spend_id"], consents[1].as_str());
+    for total in said["totals"].as_array().unwrap() {
+        let sums = (&total["files"], &total["outflow_sat"], &total["fee_sat"]);
+        assert_eq!(sums, (&json!(1), &json!(40_010_000), &json!(10_000)), "{said}");
+    }
+    assert_eq!(said["totals"].as_array().unwrap().len(), 2);
+    assert!(laptop.path("back/two-signed.psbt").exists() && !laptop.path("back/one-signed.psbt").exists());
+
+    std::fs::remove_file(laptop.path("stick/bad.psbt")).unwrap();
+    let rest = laptop.done(&[&sign[..], &["--consent", &consents[0]]].concat());
+    assert_eq!(rest["files"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["left_out"][0]["reason"], "two-signed.psbt is there already");
+    laptop.transaction("back/one-signed.psbt");
+    let done = laptop.done(&sign);
+    assert_eq!((done["files"].as_array().unwrap().len(), done["left_out"].as_array().unwrap().len()), (0, 2));
+    let (exit, said) = laptop.run(&[&sign[..], &["--consent", &none]].concat());
+    assert_eq!((exit, code(&said)), (3, "other-spend"), "{said}");
+    let (exit, said) = laptop.run(&["sign", "stick", "-o", "nowhere"]);
+    assert_eq!((exit, code(&said)), (2, "usage"), "{said}");
 }

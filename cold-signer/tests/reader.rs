@@ -6,9 +6,14 @@ use bitcoin::hashes::{Hash, sha256};
 use bitcoin::{Amount, OutPoint, Psbt, Sequence, TxOut};
 use cold_signer::reader::{Descriptors, Open, Reader, Reading};
 use cold_signer::{Error, Result};
+use common::authority::sign;
 use common::{console, psbt, signature, spend, wallet};
+use policies::approval::Approval;
 use policies::check::{Check, Code, Outcome, verdict};
+use policies::codec::Canonical;
 use policies::evidence::Evidence;
+use policies::id::RequestId;
+use policies::identity::Namespace;
 use policies::spend::{Spend, SpendInput, SpendParts};
 use policies::wallet::{Branch, Keypath};
 use psbt_tools::document::Encoding;
@@ -93,16 +98,47 @@ fn a_wallet_that_is_not_in_the_store_is_refused() {
 }
 
 #[test]
-fn a_malformed_permit_is_refused_and_not_overlooked() {
-    let mut psbt = psbt(&wallet());
+fn a_malformed_document_is_refused_and_not_overlooked() {
+    for kind in [Kind::Permit, Kind::Approval, Kind::Request] {
+        let mut psbt = psbt(&wallet());
+        let mut envelope = Envelope::default();
+        envelope.insert(kind, b"nonsense".to_vec()).unwrap();
+        envelope.write(&mut psbt);
+        let (_reader, reading) = open(psbt.serialize());
+        let reading = reading.unwrap();
+        let refused: Vec<_> =
+            reading.findings.into_iter().filter(|finding| finding.outcome == Outcome::Refuse).collect();
+        assert_eq!(refused.len(), 1, "{kind:?}");
+        assert_eq!(refused[0].code, Code::Check(Check::AUTHORISATION));
+        let said = format!("the {} in the file is malformed", kind.as_str());
+        assert!(refused[0].message.starts_with(&said), "{}", refused[0].message);
+    }
+}
+
+#[test]
+fn approvals_are_passed_on_and_facts_stay_in_the_file() {
+    let wallet = wallet();
+    let (spend, _) = spend(&wallet, None);
+    let approvals: Vec<_> = (1..=3)
+        .map(|n| Approval { request: RequestId::of(&[n]), signature: sign(n, Namespace::Approve, b"text") })
+        .collect();
+    let mut psbt = psbt(&wallet);
     let mut envelope = Envelope::default();
-    envelope.insert(Kind::Permit, b"no permit".to_vec()).unwrap();
+    for approval in &approvals {
+        envelope.insert(Kind::Approval, approval.to_bytes()).unwrap();
+    }
+    envelope.insert(Kind::Facts, b"no facts at all".to_vec()).unwrap();
     envelope.write(&mut psbt);
-    let (_reader, reading) = open(psbt.serialize());
-    let refused: Vec<_> =
-        reading.unwrap().findings.into_iter().filter(|finding| finding.outcome == Outcome::Refuse).collect();
-    assert_eq!(refused.len(), 1);
-    assert_eq!(refused[0].code, Code::Check(Check::AUTHORISATION));
+    let (reader, reading) = open(psbt.serialize());
+    let reading = reading.unwrap();
+    assert_ne!(verdict(&reading.findings), Outcome::Refuse, "{:?}", reading.findings);
+    let bundle = reading.bundle.unwrap();
+    assert_eq!(bundle.approvals.len(), 3);
+    assert!(approvals.iter().all(|approval| bundle.approvals.contains(approval)));
+    let written = reader.attach(vec![signature(&spend, &wallet)], b"receipt".to_vec()).unwrap();
+    let kept = Envelope::read(&Psbt::deserialize(&written).unwrap()).unwrap();
+    assert_eq!(kept.get(Kind::Facts).collect::<Vec<_>>(), [b"no facts at all"]);
+    assert_eq!(kept.get(Kind::Approval).count(), 3);
 }
 
 #[test]

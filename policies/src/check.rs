@@ -112,17 +112,23 @@ pub enum Rule {
     UnknownWallet,
     /// The policy is past its `valid_until`.
     PolicyExpired,
+    /// A `require` wants approvals that are not there.
+    ApprovalsMissing,
+    /// The payment would take the place of an earlier one in a way that nothing allows.
+    NotReplaceable,
 }
 
 impl Rule {
     /// Every rule, for codecs and tests.
-    pub const ALL: [Rule; 6] = [
+    pub const ALL: [Rule; 8] = [
         Rule::NotAllowed,
         Rule::LimitPerPayment,
         Rule::LimitPerWindow,
         Rule::LimitFee,
         Rule::UnknownWallet,
         Rule::PolicyExpired,
+        Rule::ApprovalsMissing,
+        Rule::NotReplaceable,
     ];
 
     /// Its code in JSON.
@@ -134,6 +140,8 @@ impl Rule {
             Rule::LimitFee => "limit-fee",
             Rule::UnknownWallet => "unknown-wallet",
             Rule::PolicyExpired => "policy-expired",
+            Rule::ApprovalsMissing => "approvals-missing",
+            Rule::NotReplaceable => "not-replaceable",
         }
     }
 }

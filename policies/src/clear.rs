@@ -1,21 +1,23 @@
 //! The last word before a signature: everything that was examined, requested, permitted and judged comes together in a
 //! [`Cleared`] value, and nothing else can be signed.
 
+use crate::approval::{Approval, approvers};
 use crate::authority::Authority;
-use crate::check::{Check, Code, Finding, Outcome, verdict};
-use crate::codec::Canonical;
+use crate::check::{Check, Code, Finding, Outcome, Rule, verdict};
 use crate::evidence::{Evidence, Previous};
 use crate::examine::{Exhibit, FeeBounds, FeeCeiling, Marks, examine, signed_before};
 use crate::history::{Charge, History};
 use crate::id::{PermitId, RequestId, SpendId, VaultId};
+use crate::identity::PublicKey;
 use crate::judge::{Case, Verdict, judge};
 use crate::locktime::{Present, locktime};
-use crate::permit::{Permit, PermitStatement, chain_link};
+use crate::permit::{Permit, vault_id};
 use crate::policy::{Policy, Requester};
-use crate::request::SignedRequest;
+use crate::request::{Head, SignedRequest};
 use crate::spend::Spend;
 use crate::wallet::Wallet;
 use bitcoin::{Amount, OutPoint};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a vault remembers, as far as clearing needs it.
 pub trait Journal {
@@ -27,8 +29,9 @@ pub trait Journal {
     fn marks(&self) -> Marks;
     /// The hash of a record of the vault's own store.
     fn record_hash(&self, sequence: u64) -> Option<[u8; 32]>;
-    /// A permit of this vault's chain that was used before.
-    fn permit(&self, sequence: u64) -> Option<PermitStatement>;
+    /// The chain of this vault's permits under the key's authority, as far as permits that were used showed it: after
+    /// which sequence number it has which hash.
+    fn chain(&self) -> &BTreeMap<u64, [u8; 32]>;
 }
 
 /// A spend that wants to be signed, and what came with it.
@@ -46,6 +49,8 @@ pub struct Dossier<'a> {
     pub vault: VaultId,
     /// The request that came with it.
     pub request: Option<&'a SignedRequest>,
+    /// The approvals that came with it.
+    pub approvals: &'a [Approval],
     /// The permits that came with it.
     pub permits: &'a [Permit],
     /// The vault's time, unix seconds.
@@ -68,6 +73,8 @@ pub struct Appraisal {
     pub findings: Vec<Finding>,
     /// Who asks, when that was verified.
     pub requester: Option<Requester>,
+    /// Whose approvals of the request verify.
+    pub approvers: Vec<PublicKey>,
     /// The permit that is good for this spend, when there is one.
     pub permit: Option<Permit>,
     /// What will be charged, when nothing refuses.
@@ -86,7 +93,7 @@ impl Appraisal {
 pub struct Cleared {
     spend: Spend,
     charge: Option<Charge>,
-    permit: Option<PermitStatement>,
+    permit: Option<Permit>,
 }
 
 impl Cleared {
@@ -101,13 +108,13 @@ impl Cleared {
     }
 
     /// The permit to journal.
-    pub fn permit(&self) -> Option<&PermitStatement> {
+    pub fn permit(&self) -> Option<&Permit> {
         self.permit.as_ref()
     }
 
     /// Identifier of the permit.
     pub fn permit_id(&self) -> Option<PermitId> {
-        self.permit.as_ref().map(PermitStatement::id)
+        self.permit.as_ref().map(|permit| permit.statement.id())
     }
 }
 
@@ -115,15 +122,20 @@ impl Cleared {
 pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> Appraisal {
     let mut findings = Vec::new();
     let mut permit = None;
-    let (policy, requester, request) = match say {
-        Say::Operator(policy) => (policy, Some(Requester::Operator), None),
+    let (policy, requester) = match say {
+        Say::Operator(policy) => (policy, Some(Requester::Operator)),
         Say::Permits(authority) => {
-            let (requester, request) = verified_request(dossier, journal, &mut findings);
-            permit = verified_permit(dossier, authority, request, journal, &mut findings);
-            (&authority.policy, requester, request)
+            let requester = verified_request(dossier, &mut findings);
+            permit = verified_permit(dossier, authority, journal, &mut findings);
+            (&authority.policy, requester)
         }
     };
-    findings.extend(heads(dossier, journal));
+    let request = match say {
+        Say::Operator(_) => None,
+        Say::Permits(_) => dossier.request.map(|signed| &signed.request),
+    };
+    let approvers = request.map(|request| approvers(request, dossier.approvals)).unwrap_or_default();
+    findings.extend(heads(dossier, permit.as_ref(), journal));
     let fees = requester
         .as_ref()
         .map_or_else(FeeBounds::default, |requester| policy.fee_bounds(requester, dossier.wallet_name));
@@ -135,30 +147,37 @@ pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> A
         fees,
     };
     findings.extend(examine(&exhibit));
-    let earlier = signed_before(dossier.spend, |outpoint| signed_elsewhere(dossier, journal, outpoint));
-    if earlier.is_empty() {
-        findings.push(Finding::pass(Check::SIGNED_BEFORE, "no coin was signed before"));
-    }
-    findings.extend(earlier);
     let present = Present { tip_height: None, now: Some(dossier.now) };
     let unsigned = dossier.spend.unsigned_transaction();
     findings.extend(locktime(&unsigned, dossier.spend.network(), present));
     let mut charge = None;
-    if let Some(requester) = &requester {
-        let case = Case {
-            policy,
-            wallet: dossier.wallet,
-            wallet_name: dossier.wallet_name,
-            spend: dossier.spend,
-            requester,
-            request,
-            history: journal.history(),
-            now: dossier.now,
-        };
-        match judge(&case) {
-            Verdict::Permitted(permitted) => charge = Some(permitted),
-            Verdict::Refused(refusals) => findings.extend(refusals),
+    match &requester {
+        Some(requester) => {
+            let dead = void_spends(dossier, journal);
+            let case = Case {
+                policy,
+                wallet: dossier.wallet,
+                wallet_name: dossier.wallet_name,
+                spend: dossier.spend,
+                requester,
+                request,
+                approvers: &approvers,
+                history: journal.history(),
+                dead: &dead,
+                time: bitcoin_time(dossier, say, permit.as_ref(), journal),
+                now: dossier.now,
+            };
+            findings.extend(signed_earlier(dossier, say, journal, Some(&case.charge())));
+            match judge(&case) {
+                Verdict::Permitted(permitted) => charge = Some(*permitted),
+                Verdict::Needs(missing) => findings.extend(missing.iter().map(|missing| {
+                    Finding::refuse(Rule::ApprovalsMissing, missing.to_string())
+                        .hint("let them approve: `gatekeeper approve FILE --key F -o OUT`")
+                })),
+                Verdict::Refused(refusals) => findings.extend(refusals),
+            }
         }
+        None => findings.extend(signed_earlier(dossier, say, journal, None)),
     }
     if !findings.iter().any(|f| f.code == Check::AUTHORISATION.into()) {
         findings.push(match say {
@@ -170,7 +189,7 @@ pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> A
     if verdict(&findings) == Outcome::Refuse {
         charge = None;
     }
-    Appraisal { findings, requester, permit, charge }
+    Appraisal { findings, requester, approvers, permit, charge }
 }
 
 /// Clears a spend for signing: nothing refuses, and every *ask* is accepted by its number.
@@ -199,11 +218,9 @@ pub fn clear(
     };
     let open: Vec<_> = appraisal.findings.into_iter().filter(in_the_way).collect();
     match appraisal.charge {
-        Some(charge) if open.is_empty() && permitted => Ok(Cleared {
-            spend: dossier.spend.clone(),
-            charge: Some(charge),
-            permit: appraisal.permit.map(|permit| permit.statement),
-        }),
+        Some(charge) if open.is_empty() && permitted => {
+            Ok(Cleared { spend: dossier.spend.clone(), charge: Some(charge), permit: appraisal.permit })
+        }
         _ if open.is_empty() => {
             Err(vec![Finding::refuse(Check::AUTHORISATION, "nobody vouches for this spend")])
         }
@@ -219,7 +236,7 @@ pub fn clear(
 pub fn repeat(
     dossier: &Dossier<'_>,
     journalled: SpendId,
-    permit: Option<PermitStatement>,
+    permit: Option<Permit>,
 ) -> Result<Cleared, Vec<Finding>> {
     if dossier.spend.id() != journalled {
         return Err(vec![Finding::refuse(Check::SIGNED_BEFORE, "the journal holds another spend")]);
@@ -241,76 +258,119 @@ pub fn repeat(
     }
 }
 
-/// Another spend whose signature for this coin is good. A taproot signature commits to the coin's amount (BIP341): one
-/// over an amount that the previous transaction now disproves can never be mined, so a lie does not freeze the coin.
-fn signed_elsewhere(dossier: &Dossier<'_>, journal: &dyn Journal, outpoint: &OutPoint) -> Option<SpendId> {
+/// Time for windows: the permit's bitcoin time, but never later than the clock, so that neither a gatekeeper nor a clock
+/// alone makes time pass, and never before what was charged. Without an authority there is only the clock.
+fn bitcoin_time(dossier: &Dossier<'_>, say: Say<'_>, permit: Option<&Permit>, journal: &dyn Journal) -> u64 {
+    let time = match say {
+        Say::Operator(_) => dossier.now,
+        Say::Permits(_) => permit.map_or(0, |permit| permit.statement.issued_mtp.min(dossier.now)),
+    };
+    time.max(journal.history().latest())
+}
+
+/// C05: coins that were signed before in another spend. Only the group of the payment may spend them again: what a
+/// replacement must be is for [`judge`], and without an authority the operator is asked.
+fn signed_earlier(
+    dossier: &Dossier<'_>,
+    say: Say<'_>,
+    journal: &dyn Journal,
+    charge: Option<&Charge>,
+) -> Vec<Finding> {
+    let is_group = |spend: &SpendId| {
+        let earlier = journal.history().of_spend(spend);
+        earlier.zip(charge).is_some_and(|(a, b)| a.wallet == b.wallet && a.anchor == b.anchor)
+    };
+    let others = |outpoint: &OutPoint| signed_elsewhere(dossier, journal, outpoint);
+    let mut findings =
+        signed_before(dossier.spend, |outpoint| others(outpoint).into_iter().find(|spend| !is_group(spend)));
+    let inputs = dossier.spend.inputs();
+    let replaced: BTreeSet<_> =
+        inputs.iter().flat_map(|input| others(&input.outpoint)).filter(is_group).collect();
+    let back = dossier.spend.external_outputs().next().is_none();
+    findings.extend(replaced.iter().map(|spend| {
+        let message = format!("takes the place of spend {spend}, which was signed before");
+        match say {
+            Say::Operator(_) if back => Finding::ask(Check::SIGNED_BEFORE, message)
+                .hint("it takes that payment back, unless that one is mined first"),
+            Say::Operator(_) => Finding::ask(Check::SIGNED_BEFORE, message)
+                .hint("both pay the same, and only one of them can be mined; compare the fees"),
+            Say::Permits(_) => Finding::pass(Check::SIGNED_BEFORE, message),
+        }
+    }));
+    if findings.is_empty() {
+        findings.push(Finding::pass(Check::SIGNED_BEFORE, "no coin was signed before"));
+    }
+    findings
+}
+
+/// Other spends whose signature for this coin is good.
+fn signed_elsewhere(dossier: &Dossier<'_>, journal: &dyn Journal, outpoint: &OutPoint) -> Vec<SpendId> {
+    let signed = journal.signed(outpoint).into_iter();
+    let own = dossier.spend.id();
+    let good = signed.filter(|(spend, claimed)| *spend != own && !is_void(dossier, outpoint, *claimed));
+    good.map(|(spend, _)| spend).collect()
+}
+
+/// Whether a signature over this amount of a coin is good for nothing. A taproot signature commits to the amount (BIP341):
+/// one over an amount that the previous transaction now disproves can never be mined, so a lie does not freeze the coin.
+fn is_void(dossier: &Dossier<'_>, outpoint: &OutPoint, claimed: Amount) -> bool {
     let proven = match dossier.evidence.output(outpoint) {
         Previous::Output(output) => Some(output.value),
         Previous::Absent | Previous::NoSuchOutput(_) => None,
     };
-    let is_void =
-        |claimed: Amount| dossier.wallet.is_taproot() && proven.is_some_and(|value| value != claimed);
-    journal
-        .signed(outpoint)
-        .into_iter()
-        .find(|(spend, claimed)| *spend != dossier.spend.id() && !is_void(*claimed))
-        .map(|(spend, _)| spend)
+    dossier.wallet.is_taproot() && proven.is_some_and(|value| value != claimed)
+}
+
+/// Earlier spends of these coins that can never be mined, because a signature of theirs is void.
+fn void_spends(dossier: &Dossier<'_>, journal: &dyn Journal) -> BTreeSet<SpendId> {
+    let coins = dossier.spend.inputs().iter().map(|input| input.outpoint);
+    let signed = coins.flat_map(|coin| journal.signed(&coin).into_iter().map(move |signed| (coin, signed)));
+    let void = signed.filter(|(coin, (_, claimed))| is_void(dossier, coin, *claimed));
+    void.map(|(_, (spend, _))| spend).collect()
 }
 
 fn authorisation(message: impl Into<String>) -> Finding {
     Finding::refuse(Check::AUTHORISATION, message)
 }
 
-/// The request's signature, its agreement with the spend, and that it was not fulfilled by another spend.
-fn verified_request(
-    dossier: &Dossier<'_>,
-    journal: &dyn Journal,
-    findings: &mut Vec<Finding>,
-) -> (Option<Requester>, Option<RequestId>) {
+/// The request's signature and its agreement with the spend. That it is paid once follows from its anchor: every spend
+/// of it spends that coin, and earlier ones are judged as replaced.
+fn verified_request(dossier: &Dossier<'_>, findings: &mut Vec<Finding>) -> Option<Requester> {
+    const HINT: &str = "let a terminal sign the request: `gatekeeper request FILE --key F -o OUT`";
     let Some(signed) = dossier.request else {
-        findings.push(
-            authorisation("no request came with the spend, and this key's authority needs one")
-                .hint("let a terminal sign the request: `gatekeeper request FILE --key F -o OUT`"),
-        );
-        return (None, None);
+        let message = "no request came with the spend, and this key's authority needs one";
+        findings.push(authorisation(message).hint(HINT));
+        return None;
     };
-    let requester = match signed.requester() {
-        Ok(key) => Some(Requester::Key(key)),
+    match signed.requester() {
+        Ok(key) => {
+            findings.extend(signed.request.differences(dossier.spend, dossier.now));
+            Some(Requester::Key(key))
+        }
         Err(error) => {
-            findings.push(
-                authorisation(format!("the request: {error}"))
-                    .hint("let a terminal sign the request: `gatekeeper request FILE --key F -o OUT`"),
-            );
+            findings.push(authorisation(format!("the request: {error}")).hint(HINT));
             None
         }
-    };
-    findings.extend(signed.request.differences(dossier.spend, dossier.now));
-    let id = signed.request.id();
-    if let Some(other) = journal.history().fulfilled(&id).filter(|other| *other != dossier.spend.id()) {
-        findings.push(
-            authorisation(format!(
-                "request {} was already fulfilled by spend {other}",
-                signed.request.number()
-            ))
-            .hint("a request is paid once; ask again for another payment"),
-        );
     }
-    (requester, Some(id))
 }
 
 /// One permit that is good for exactly this spend, at this vault, now; otherwise every reason why none is.
 fn verified_permit(
     dossier: &Dossier<'_>,
     authority: &Authority,
-    request: Option<RequestId>,
     journal: &dyn Journal,
     findings: &mut Vec<Finding>,
 ) -> Option<Permit> {
+    let request = dossier.request.map(|signed| signed.request.id());
     let mut reasons = Vec::new();
     for permit in dossier.permits {
         let wrong = permit_objections(dossier, authority, permit, request, journal);
         if wrong.is_empty() {
-            return Some(permit.clone());
+            let mut permit = permit.clone();
+            // Nobody signed the trails of other vaults, so they are not kept.
+            permit.trails.retain(|trail| trail.vault == dossier.vault);
+            permit.trails.truncate(1);
+            return Some(permit);
         }
         reasons.extend(wrong);
     }
@@ -339,8 +399,15 @@ fn permit_objections(
         ];
     }
     let mut findings = statement.differences(dossier.spend, dossier.vault, dossier.now);
+    let named =
+        authority.policy.terms().wallets.get(dossier.wallet_name).map(|terms| terms.vaults.as_slice());
+    if named.is_some_and(|keys| !keys.is_empty() && !keys.iter().any(|key| vault_id(key) == dossier.vault)) {
+        findings.push(authorisation("the policy names other vaults for this wallet than this one"));
+    }
     if request.is_some_and(|request| statement.request != request) {
         findings.push(authorisation("the permit is for another request than the one that came with it"));
+    } else if dossier.request.is_some_and(|signed| statement.anchor != signed.request.anchor) {
+        findings.push(authorisation("the permit names another anchor than its request"));
     }
     // A policy that the vault has not seen may be looser than the pinned one: the vault judges by its own anyway. An
     // older one than the pinned one was withdrawn.
@@ -351,39 +418,42 @@ fn permit_objections(
             authority.policy.terms().version
         )));
     }
-    if let Some(place) = statement.vaults.iter().find(|place| place.vault == dossier.vault) {
-        let fork = || {
-            authorisation(format!(
-                "permit {} of this vault contradicts one that was used before",
-                place.sequence
-            ))
-            .hint(
-                "two gatekeepers may share one permit key, or its ledger was set back: stop and investigate",
-            )
-        };
-        let same = |used: PermitStatement| used.to_bytes() == statement.to_bytes();
-        let before = place.sequence.checked_sub(1).and_then(|before| journal.permit(before));
-        let after = place.sequence.checked_add(1).and_then(|after| journal.permit(after));
-        let link = chain_link(&place.previous, &statement.id());
-        let follows = before.is_none_or(|used| used.chain_after(dossier.vault) == Some(place.previous));
-        let precedes = after.is_none_or(|used| {
-            used.vaults.iter().any(|next| next.vault == dossier.vault && next.previous == link)
-        });
-        if place.sequence == 0 || !journal.permit(place.sequence).is_none_or(same) || !follows || !precedes {
-            findings.push(fork());
-        }
+    if statement.vaults.iter().any(|place| place.vault == dossier.vault) {
+        findings.extend(off_the_chain(permit, dossier.vault, journal.chain()));
     }
     findings
 }
 
+/// Permits of one vault are a chain. They may be used in any order and some never, but two that contradict each other are
+/// a fork: two ledgers behind one permit key.
+fn off_the_chain(permit: &Permit, vault: VaultId, known: &BTreeMap<u64, [u8; 32]>) -> Option<Finding> {
+    let Some(links) = permit.links(vault) else {
+        return Some(authorisation("the permit's trail does not lead to its place in this vault's chain"));
+    };
+    let place = links.last().map_or(0, |(sequence, _)| *sequence);
+    let known = |sequence: u64| if sequence == 0 { Some([0; 32]) } else { known.get(&sequence).copied() };
+    if links.iter().any(|(sequence, hash)| known(*sequence).is_some_and(|known| known != *hash)) {
+        return Some(
+            authorisation(format!("permit {place} of this vault contradicts one that was used before")).hint(
+                "two gatekeepers may share one permit key, or its ledger was set back: stop and investigate",
+            ),
+        );
+    }
+    let touches = links.iter().any(|(sequence, _)| known(*sequence).is_some());
+    (!touches).then(|| {
+        authorisation(format!("permit {place} does not show how it follows from those that this vault has seen"))
+            .hint("bring the vault's receipts to the gatekeeper (`gatekeeper reconcile --receipts F`), then ask again")
+    })
+}
+
 /// The vault's own latest records, as its counterparts saw them: a vault without them was rolled back or forked.
-fn heads(dossier: &Dossier<'_>, journal: &dyn Journal) -> Vec<Finding> {
-    let Some(signed) = dossier.request else { return vec![] };
-    signed
-        .request
-        .heads
-        .iter()
-        .filter(|head| head.vault == dossier.vault && journal.record_hash(head.sequence) != Some(head.hash))
+fn heads(dossier: &Dossier<'_>, permit: Option<&Permit>, journal: &dyn Journal) -> Vec<Finding> {
+    let requested = dossier.request.into_iter().flat_map(|signed| &signed.request.heads);
+    let permitted = permit.into_iter().flat_map(|permit| &permit.statement.heads);
+    let own: BTreeSet<&Head> =
+        requested.chain(permitted).filter(|head| head.vault == dossier.vault).collect();
+    own.into_iter()
+        .filter(|head| journal.record_hash(head.sequence) != Some(head.hash))
         .map(|head| {
             authorisation(format!(
                 "this vault gave a receipt for its record {}, which its store does not hold: it was rolled back or forked",

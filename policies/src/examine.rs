@@ -103,7 +103,7 @@ impl FeeCeiling {
         FeeCeiling { amount: Amount::MAX_MONEY, percent: u64::MAX, sat_per_vb: u64::MAX };
 
     /// The bases on which a fee is above this ceiling, in words; empty when it is within. Percent is n/a without
-    /// external outputs and ignored up to a fee of 10,000 sat.
+    /// external outputs and ignored below a fee of 10,000 sat.
     pub fn exceeded(&self, spend: &Spend, vsize: u64) -> Vec<String> {
         let (fee, external) = (spend.fee(), spend.external_sum());
         let mut bases = Vec::new();
@@ -120,7 +120,7 @@ impl FeeCeiling {
         }
         let above_percent = wide(fee.to_sat()).saturating_mul(100)
             > wide(external.to_sat()).saturating_mul(wide(self.percent));
-        if external > Amount::ZERO && fee > PERCENT_FLOOR && above_percent {
+        if external > Amount::ZERO && fee >= PERCENT_FLOOR && above_percent {
             let percent = wide(fee.to_sat())
                 .saturating_mul(100)
                 .checked_div(wide(external.to_sat()))

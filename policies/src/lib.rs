@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod approval;
 pub mod armor;
 pub mod authority;
 pub mod check;

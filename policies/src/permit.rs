@@ -6,12 +6,15 @@ use crate::id::{PermitId, PolicyId, RequestId, SpendId, VaultId, WalletId, tagge
 use crate::identity::{IdentityError, Namespace, PublicKey, SshSig};
 use crate::request::{Head, decode_signature};
 use crate::spend::Spend;
-use crate::text::utc_text;
+use crate::text::{amount_text, utc_text};
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Network, OutPoint, Txid};
 
 /// Most vaults, approvals and predecessors that a permit names.
 pub const MAX_NAMED: usize = 64;
+
+/// Most permits in a trail: 32 KB of hashes.
+pub const MAX_TRAIL: usize = 1_024;
 
 /// A vault for which a permit is good, and the permit's place in that vault's chain of permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +58,8 @@ pub struct PermitStatement {
     pub anchor: OutPoint,
     /// Permits that this one replaces.
     pub replaces: Vec<PermitId>,
+    /// The latest record of each vault that the gatekeeper has seen: a vault without it was rolled back or forked.
+    pub heads: Vec<Head>,
     /// Bitcoin time (median time past) at issuance, unix seconds; 0 when the gatekeeper has seen no headers.
     pub issued_mtp: u64,
     /// Wall clock at issuance, unix seconds.
@@ -96,12 +101,28 @@ impl PermitStatement {
         if self.spend != spend.id() {
             refuse(format!("the permit is for spend {}, this one is {}", self.spend, spend.id()));
         }
-        if self.unsigned_txid != spend.unsigned_txid()
-            || self.outflow != spend.outflow()
-            || self.fee != spend.fee()
-            || !spend.inputs().iter().any(|input| input.outpoint == self.anchor)
+        let mut changed = Vec::new();
+        for (what, permitted, found) in
+            [("outflow", self.outflow, spend.outflow()), ("fee", self.fee, spend.fee())]
         {
-            refuse("the permit's figures are not those of the spend".to_owned());
+            if permitted != found {
+                changed.push(format!(
+                    "the {what} was {}, it is {}",
+                    amount_text(permitted),
+                    amount_text(found)
+                ));
+            }
+        }
+        if !spend.inputs().iter().any(|input| input.outpoint == self.anchor) {
+            changed.push(format!("the coin {} is not spent any more", self.anchor));
+        }
+        if self.unsigned_txid != spend.unsigned_txid() {
+            let (was, is) = (self.unsigned_txid, spend.unsigned_txid());
+            changed
+                .push(format!("inputs, outputs, locktime or sequences differ (txid was {was}, it is {is})"));
+        }
+        if !changed.is_empty() {
+            refuse(format!("changed since the permit: {}", changed.join("; ")));
         }
         if now > self.expires {
             refuse(format!("the permit expired at {}, it is {}", utc_text(self.expires), utc_text(now)));
@@ -140,6 +161,7 @@ impl Canonical for PermitStatement {
         to.u64(self.revocation_version);
         to.outpoint(&self.anchor);
         to.list(&self.replaces, |to, permit| to.fixed(permit.as_bytes()));
+        to.list(&self.heads, |to, head| head.encode(to));
         to.u64(self.issued_mtp);
         to.u64(self.issued);
         to.u64(self.expires);
@@ -168,9 +190,44 @@ impl Canonical for PermitStatement {
             anchor: from.outpoint("anchor")?,
             replaces: from
                 .list("replaces", MAX_NAMED, |from| from.fixed("permit").map(PermitId::from_bytes))?,
+            heads: from.list("heads", MAX_NAMED, Head::decode)?,
             issued_mtp: from.u64("issued mtp")?,
             issued: from.u64("issued")?,
             expires: from.u64("expires")?,
+        })
+    }
+}
+
+/// The permits between one that a vault has seen and this one: how their chain leads here. Hashing proves it, so nobody
+/// signs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    /// Whose chain.
+    pub vault: VaultId,
+    /// The chain before the first of [`Self::permits`].
+    pub start: [u8; 32],
+    /// The permits before this one, oldest first, at most [`MAX_TRAIL`].
+    pub permits: Vec<PermitId>,
+}
+
+impl Trail {
+    /// Appends vault, beginning and permits.
+    pub fn encode(&self, to: &mut Encoder) {
+        to.fixed(self.vault.as_bytes());
+        to.fixed(&self.start);
+        to.list(&self.permits, |to, permit| to.fixed(permit.as_bytes()));
+    }
+
+    /// Reads vault, beginning and permits.
+    ///
+    /// # Errors
+    /// [`CodecError`].
+    pub fn decode(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            vault: VaultId::from_bytes(from.fixed("vault")?),
+            start: from.fixed("chain")?,
+            permits: from
+                .list("permits", MAX_TRAIL, |from| from.fixed("permit").map(PermitId::from_bytes))?,
         })
     }
 }
@@ -182,6 +239,8 @@ pub struct Permit {
     pub statement: PermitStatement,
     /// Namespace `airlock-permit`.
     pub signature: SshSig,
+    /// How the chain of each vault leads to this permit; a vault without one is at the permit before.
+    pub trails: Vec<Trail>,
 }
 
 impl Permit {
@@ -192,6 +251,30 @@ impl Permit {
     pub fn signer(&self) -> Result<PublicKey, IdentityError> {
         self.signature.verify(Namespace::Permit, &self.statement.to_bytes())
     }
+
+    /// The chain of a vault as this permit shows it: after which sequence number it has which hash, this permit's own
+    /// included. `None` when the permit is not for that vault or its trail leads elsewhere.
+    pub fn links(&self, vault: VaultId) -> Option<Vec<(u64, [u8; 32])>> {
+        let place = self.statement.vaults.iter().find(|place| place.vault == vault)?;
+        let trail = self.trails.iter().find(|trail| trail.vault == vault);
+        let (mut hash, permits) = match trail {
+            Some(trail) => (trail.start, trail.permits.as_slice()),
+            None => (place.previous, [].as_slice()),
+        };
+        let before = place.sequence.checked_sub(1)?;
+        let mut sequence = before.checked_sub(u64::try_from(permits.len()).ok()?)?;
+        let mut links = vec![(sequence, hash)];
+        for permit in permits {
+            hash = chain_link(&hash, permit);
+            sequence = sequence.checked_add(1)?;
+            links.push((sequence, hash));
+        }
+        if hash != place.previous || (links.first()?.0 == 0 && links.first()?.1 != [0; 32]) {
+            return None;
+        }
+        links.push((place.sequence, chain_link(&hash, &self.statement.id())));
+        Some(links)
+    }
 }
 
 impl Canonical for Permit {
@@ -200,12 +283,14 @@ impl Canonical for Permit {
     fn encode_fields(&self, to: &mut Encoder) {
         to.string(&self.statement.to_bytes());
         to.string(self.signature.as_blob());
+        to.list(&self.trails, |to, trail| trail.encode(to));
     }
 
     fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             statement: PermitStatement::from_bytes(from.string("statement", 64 << 10)?)?,
             signature: decode_signature(from)?,
+            trails: from.list("trails", MAX_NAMED, Trail::decode)?,
         })
     }
 }
@@ -315,6 +400,7 @@ pub(crate) mod tests {
             revocation_version: 0,
             anchor: spend.anchor(),
             replaces: vec![],
+            heads: vec![],
             issued_mtp: 0,
             issued: 1_000,
             expires: 2_000,
@@ -323,7 +409,7 @@ pub(crate) mod tests {
 
     pub fn permit(n: u8, statement: PermitStatement) -> Permit {
         let signature = sign(n, Namespace::Permit, &statement.to_bytes());
-        Permit { statement, signature }
+        Permit { statement, signature, trails: vec![] }
     }
 
     fn vault() -> VaultId {
@@ -358,7 +444,7 @@ pub(crate) mod tests {
         assert_eq!(Permit::from_bytes(&permit.to_bytes()).unwrap().signer(), Ok(public(5)));
         assert_eq!(
             permit.statement.id().to_string(),
-            "fd2bc903339e7f8c96a239c32866898cb4babbe44b476a6fee551f86f09cee70"
+            "4c2211f30d3cbb01555c78f0461f272328aeadb8c517b3f1e5e98b4cc77d7239"
         );
 
         let statement = ReceiptStatement {
@@ -385,5 +471,42 @@ pub(crate) mod tests {
         second.vaults[0].previous = first.chain_after(vault()).unwrap();
         assert_ne!(second.chain_after(vault()), first.chain_after(vault()));
         assert_eq!(first.chain_after(vault_id(&public(1))), None);
+    }
+
+    /// The statement of permit `sequence`, whose chain stands at `previous`.
+    fn nth(sequence: u64, previous: [u8; 32]) -> PermitStatement {
+        let spend = Spend::new(parts()).unwrap();
+        let mut statement = statement(&spend, request().id(), vault());
+        statement.issued = sequence;
+        statement.vaults[0].sequence = sequence;
+        statement.vaults[0].previous = previous;
+        statement
+    }
+
+    #[test]
+    fn a_trail_shows_the_chain_or_nothing() {
+        let first = nth(1, [0; 32]);
+        let second = nth(2, first.chain_after(vault()).unwrap());
+        let third = nth(3, second.chain_after(vault()).unwrap());
+        let link = |s: &PermitStatement| (s.vaults[0].sequence, s.chain_after(vault()).unwrap());
+        let bare = permit(5, third.clone());
+        assert_eq!(bare.links(vault()), Some(vec![link(&second), link(&third)]));
+        let trailed = |start, permits: &[&PermitStatement]| {
+            let permits = permits.iter().map(|permit| permit.id()).collect();
+            Permit { trails: vec![Trail { vault: vault(), start, permits }], ..bare.clone() }
+        };
+        let whole = trailed([0; 32], &[&first, &second]);
+        assert_eq!(whole.links(vault()), Some(vec![(0, [0; 32]), link(&first), link(&second), link(&third)]));
+        assert_eq!(Permit::from_bytes(&whole.to_bytes()).unwrap(), whole);
+        assert_eq!(trailed([0; 32], &[&second, &first]).links(vault()), None, "another order");
+        assert_eq!(trailed([1; 32], &[&first, &second]).links(vault()), None, "another beginning");
+        assert_eq!(
+            trailed([0; 32], &[&first, &first, &second]).links(vault()),
+            None,
+            "longer than its place"
+        );
+        assert_eq!(permit(5, nth(0, [0; 32])).links(vault()), None, "sequences begin at 1");
+        assert_eq!(permit(5, nth(1, [9; 32])).links(vault()), None, "the first permit follows nothing");
+        assert_eq!(bare.links(vault_id(&public(1))), None);
     }
 }

@@ -2,17 +2,25 @@
 
 use crate::check::{Check, Finding};
 use crate::codec::{Canonical, CodecError, Decoder, Encoder};
+use crate::evidence::script_text;
 use crate::id::{RequestId, VaultId, WalletId};
 use crate::identity::{IdentityError, MAX_SIGNATURE_LEN, Namespace, PublicKey, SshSig};
 use crate::spend::{MAX_ITEMS, Spend};
-use crate::text::utc_text;
+use crate::text::{amount_text, utc_text};
 use bitcoin::{Amount, Network, OutPoint, ScriptBuf};
+use std::collections::BTreeMap;
 
 /// Longest purpose, in bytes of UTF-8.
 pub const MAX_PURPOSE_LEN: usize = 200;
 
 /// Most vault heads that a request carries back.
 pub const MAX_HEADS: usize = 64;
+
+/// Most requests that one replaces.
+pub const MAX_REPLACED: usize = 64;
+
+/// Most differences that are spelt out.
+const MAX_CHANGES: usize = 20;
 
 /// Who gets how much.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +29,30 @@ pub struct Recipient {
     pub script: ScriptBuf,
     /// Amount.
     pub amount: Amount,
+}
+
+impl Recipient {
+    /// Those of a spend, in the order of its outputs.
+    pub fn of(spend: &Spend) -> Vec<Recipient> {
+        spend
+            .external_outputs()
+            .map(|output| Recipient { script: output.script.clone(), amount: output.value })
+            .collect()
+    }
+
+    /// Appends script and amount.
+    pub fn encode(&self, to: &mut Encoder) {
+        to.string(self.script.as_bytes());
+        to.amount(self.amount);
+    }
+
+    /// Reads script and amount.
+    ///
+    /// # Errors
+    /// [`CodecError`].
+    pub fn decode(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        Ok(Self { script: from.script("recipient")?, amount: from.amount("amount")? })
+    }
 }
 
 /// The latest receipt of a vault that the requester has seen: a vault that does not have this record was rolled back.
@@ -78,6 +110,8 @@ pub struct Request {
     pub expires: u64,
     /// Latest receipts seen, at most [`MAX_HEADS`].
     pub heads: Vec<Head>,
+    /// Earlier requests with the same anchor in whose place this one comes, at most [`MAX_REPLACED`].
+    pub replaces: Vec<RequestId>,
 }
 
 impl Request {
@@ -114,19 +148,8 @@ impl Request {
         if !spend.inputs().iter().any(|input| input.outpoint == self.anchor) {
             refuse(format!("the spend does not spend the request's anchor {}", self.anchor), FOREIGN);
         }
-        let mut asked = self.recipients.clone();
-        let mut paid: Vec<_> = spend
-            .external_outputs()
-            .map(|output| Recipient { script: output.script.clone(), amount: output.value })
-            .collect();
-        asked.sort();
-        paid.sort();
-        if asked != paid {
-            refuse(
-                "the outputs that leave the wallet are not the recipients and amounts that were asked for"
-                    .to_owned(),
-                FOREIGN,
-            );
+        if let Some(changed) = self.changed_recipients(spend) {
+            refuse(format!("not what was asked for: {changed}"), FOREIGN);
         }
         if spend.fee() > self.max_fee {
             refuse(
@@ -145,6 +168,63 @@ impl Request {
             );
         }
         findings
+    }
+
+    /// What of the recipients was added, left out or changed; `None` when they are those that were asked for.
+    fn changed_recipients(&self, spend: &Spend) -> Option<String> {
+        let mut balance: BTreeMap<Recipient, i64> = BTreeMap::new();
+        for output in Recipient::of(spend) {
+            let count = balance.entry(output).or_default();
+            *count = count.saturating_add(1);
+        }
+        for asked in &self.recipients {
+            let count = balance.entry(asked.clone()).or_default();
+            *count = count.saturating_sub(1);
+        }
+        balance.retain(|_, count| *count != 0);
+        let text = |(to, count): (&Recipient, &i64)| {
+            let says = if *count > 0 { "the file pays" } else { "the request says" };
+            let to = format!("{} to {}", amount_text(to.amount), script_text(&to.script, self.network));
+            let times = if count.unsigned_abs() > 1 {
+                format!(" ({} times)", count.unsigned_abs())
+            } else {
+                String::new()
+            };
+            format!("{says} {to}{times}")
+        };
+        let mut changes: Vec<_> = balance.iter().take(MAX_CHANGES).map(text).collect();
+        if balance.len() > MAX_CHANGES {
+            changes.push(format!("and {} more", balance.len().saturating_sub(MAX_CHANGES)));
+        }
+        (!changes.is_empty()).then(|| changes.join("; "))
+    }
+
+    /// What an approver reads and signs (namespace `airlock-approve`): everything that the request commits to, a line for
+    /// each thing, so that a plain `ssh-keygen -Y sign` over this text is an approval.
+    pub fn approval_text(&self) -> String {
+        let mut lines = vec![
+            "I approve this payment. (airlock approval, version 1)".to_owned(),
+            format!("payment: {}", self.number()),
+            format!("network: {}", self.network),
+            format!("wallet:  {}", self.wallet),
+        ];
+        if self.recipients.is_empty() {
+            lines.push("pays:    nobody: everything goes back to the wallet itself".to_owned());
+        }
+        lines.extend(self.recipients.iter().map(|to| {
+            format!("pays:    {} to {}", amount_text(to.amount), script_text(&to.script, self.network))
+        }));
+        // No run of blanks can push a line of its own making to where a terminal wraps.
+        let purpose = self.purpose.split_whitespace().collect::<Vec<_>>().join(" ");
+        lines.extend([
+            format!("fee:     at most {}", amount_text(self.max_fee)),
+            format!("purpose: \"{purpose}\""),
+            format!("anchor:  {}", self.anchor),
+            format!("until:   {}", utc_text(self.expires)),
+        ]);
+        lines.extend(self.replaces.iter().map(|id| format!("instead of request: {id}")));
+        lines.push(format!("request: {}", self.id()));
+        lines.join("\n") + "\n"
     }
 }
 
@@ -166,16 +246,14 @@ impl Canonical for Request {
         to.network(self.network);
         to.fixed(self.wallet.as_bytes());
         to.u32(self.payment);
-        to.list(&self.recipients, |to, recipient| {
-            to.string(recipient.script.as_bytes());
-            to.amount(recipient.amount);
-        });
+        to.list(&self.recipients, |to, recipient| recipient.encode(to));
         to.string(self.purpose.as_bytes());
         to.amount(self.max_fee);
         to.outpoint(&self.anchor);
         to.u64(self.created);
         to.u64(self.expires);
         to.list(&self.heads, |to, head| head.encode(to));
+        to.list(&self.replaces, |to, id| to.fixed(id.as_bytes()));
     }
 
     fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
@@ -183,15 +261,15 @@ impl Canonical for Request {
             network: from.network("network")?,
             wallet: WalletId::from_bytes(from.fixed("wallet")?),
             payment: from.u32("payment")?,
-            recipients: from.list("recipients", MAX_ITEMS, |from| {
-                Ok(Recipient { script: from.script("recipient")?, amount: from.amount("amount")? })
-            })?,
+            recipients: from.list("recipients", MAX_ITEMS, Recipient::decode)?,
             purpose: from.text("purpose", MAX_PURPOSE_LEN)?,
             max_fee: from.amount("max fee")?,
             anchor: from.outpoint("anchor")?,
             created: from.u64("created")?,
             expires: from.u64("expires")?,
             heads: from.list("heads", MAX_HEADS, Head::decode)?,
+            replaces: from
+                .list("replaces", MAX_REPLACED, |from| from.fixed("request").map(RequestId::from_bytes))?,
         })
     }
 }
@@ -257,6 +335,7 @@ pub(crate) mod tests {
             created: 1_000,
             expires: 2_000,
             heads: vec![],
+            replaces: vec![],
         }
     }
 
@@ -290,10 +369,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_difference_names_what_changed() {
+        let mut request = request();
+        request.recipients[0].amount += Amount::from_sat(1);
+        let findings = request.differences(&Spend::new(parts()).unwrap(), 2_000);
+        let message = &findings[0].message;
+        assert!(message.contains("the file pays 0.400 000 00 BTC (40 000 000 sat) to bcrt1q"), "{message}");
+        assert!(
+            message.contains("the request says 0.400 000 01 BTC (40 000 001 sat) to bcrt1q"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn request_id_is_pinned_by_a_vector() {
         assert_eq!(
             request().id().to_string(),
-            "23140dd05ec7a439f340367e3227b3c3979bf3a9a21b79e3d3fe7273b8897942"
+            "74a0e6cc4d48dfd4dc3f678ec861d0581693691858b654c05c7d54d1a20670e2"
         );
     }
 

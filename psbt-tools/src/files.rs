@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read unless a flag says otherwise: 64 MiB (check C27).
@@ -59,14 +60,49 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut temporary = Temporary::create(folder, path, mode).map_err(fault)?;
-    temporary.file.write_all(bytes).and_then(|()| temporary.file.sync_all()).map_err(fault)?;
-    match temporary.publish(path) {
-        Ok(()) => {}
-        Err(Errno::EXIST) => return Err(Error::Exists(name)),
-        Err(errno) => return Err(fault(errno.into())),
+    let written = match write_nameless(folder, path, bytes, mode) {
+        Ok(Named::Yes) => Ok(()),
+        Ok(Named::Unsupported) => write_hidden(folder, path, bytes, mode),
+        Err(error) => Err(error),
+    };
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(Error::Exists(name)),
+        written => written.map_err(fault)?,
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+}
+
+/// Whether a file got its name.
+enum Named {
+    Yes,
+    /// This file system, or a missing `/proc`, has no way to name it afterwards.
+    Unsupported,
+}
+
+/// Writes a file that has no name until it is whole, so that a kill leaves nothing behind (open(2), `O_TMPFILE`).
+fn write_nameless(folder: &Path, path: &Path, bytes: &[u8], mode: u32) -> io::Result<Named> {
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let mut file = match rustix::fs::open(folder, flags, Mode::from_raw_mode(mode)) {
+        Ok(descriptor) => File::from(descriptor),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => return Ok(Named::Unsupported),
+        Err(errno) => return Err(errno.into()),
+    };
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match rustix::fs::linkat(CWD, descriptor.as_str(), CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Ok(Named::Yes),
+        Err(Errno::EXIST) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => Ok(Named::Unsupported),
+    }
+}
+
+/// Writes a hidden file and renames it.
+fn write_hidden(folder: &Path, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut temporary = Temporary::create(folder, path, mode)?;
+    temporary.file.write_all(bytes)?;
+    temporary.file.sync_all()?;
+    temporary.publish(path).map_err(io::Error::from)
 }
 
 /// An exclusive file that is unlinked when dropped unless it got its final name.
@@ -176,6 +212,26 @@ mod tests {
         symlink(folder.path().join("nowhere"), &dangling).unwrap();
         assert_eq!(write_new(&dangling, b"x", 0o644).unwrap_err().code(), "exists");
         assert_eq!(names(folder.path()), ["dangling", "taken"]);
+    }
+
+    #[test]
+    fn both_ways_of_writing_leave_one_file_and_never_replace() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        write_hidden(folder.path(), &at("hidden"), b"bytes", 0o600).unwrap();
+        assert_eq!(
+            write_hidden(folder.path(), &at("hidden"), b"other", 0o600).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        match write_nameless(folder.path(), &at("nameless"), b"bytes", 0o600).unwrap() {
+            Named::Unsupported => return eprintln!("skipped: no O_TMPFILE on this file system"),
+            Named::Yes => {}
+        }
+        let again = write_nameless(folder.path(), &at("nameless"), b"other", 0o600);
+        assert_eq!(again.err().unwrap().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(folder.path()), ["hidden", "nameless"]);
+        assert_eq!(read(&at("nameless"), 5).unwrap(), b"bytes");
+        assert_eq!(at("nameless").metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! Every coin has a previous transaction of its own, with two outputs. Processes, the passphrase's derivation and the
 //! durable intent are left out: they cost a payment the same whatever its inputs.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,6 @@ use policies::evidence::Evidence;
 use policies::examine::Marks;
 use policies::history::History;
 use policies::id::{SpendId, VaultId};
-use policies::permit::PermitStatement;
 use policies::policy::Policy;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Branch, Keypath, ScriptKind, Wallet};
@@ -145,6 +145,7 @@ impl Payment {
             spend: spend.clone(),
             evidence: imported.evidence().clone(),
             request: None,
+            approvals: vec![],
             permits: vec![],
         };
         for _ in 0..3 {
@@ -162,10 +163,11 @@ impl Payment {
             wallet_name: "main",
             vault: VaultId::from_bytes([1; 32]),
             request: None,
+            approvals: &[],
             permits: &[],
             now: 1,
         };
-        let (say, journal) = (Say::Operator(&self.policy), Fresh(History::default()));
+        let (say, journal) = (Say::Operator(&self.policy), Fresh::default());
         black_box(appraise(&dossier, say, &journal));
         lap(2);
         let cleared = clear(&dossier, say, &journal, &[]).unwrap();
@@ -227,7 +229,11 @@ fn funding(wallet: &Wallet, at: Keypath) -> Transaction {
 }
 
 /// The journal of a vault that never signed.
-struct Fresh(History);
+#[derive(Default)]
+struct Fresh {
+    history: History,
+    chain: BTreeMap<u64, [u8; 32]>,
+}
 
 impl Journal for Fresh {
     fn signed(&self, _: &OutPoint) -> Vec<(SpendId, Amount)> {
@@ -235,7 +241,7 @@ impl Journal for Fresh {
     }
 
     fn history(&self) -> &History {
-        &self.0
+        &self.history
     }
 
     fn marks(&self) -> Marks {
@@ -246,7 +252,7 @@ impl Journal for Fresh {
         None
     }
 
-    fn permit(&self, _: u64) -> Option<PermitStatement> {
-        None
+    fn chain(&self) -> &BTreeMap<u64, [u8; 32]> {
+        &self.chain
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A running `bitcoind -regtest`; it ends when this is dropped.
 pub struct Bitcoind {
     process: Child,
+    program: PathBuf,
     cli: PathBuf,
     datadir: TempDir,
     port: u16,
@@ -36,22 +37,30 @@ impl Bitcoind {
         };
         let datadir = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
-        let process = Command::new(program)
-            .arg("-regtest")
-            .arg(format!("-datadir={}", datadir.path().display()))
-            .arg(format!("-rpcport={port}"))
-            .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", "-listen=0", "-dnsseed=0", "-txindex=0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("bitcoind starts");
-        let core = Self { process, cli, datadir, port };
-        let deadline = Instant::now() + PATIENCE;
-        while core.ask("getblockcount", &[]).is_err() {
-            assert!(Instant::now() < deadline, "bitcoind does not answer");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let process = launch(&program, datadir.path(), port);
+        let core = Self { process, program, cli, datadir, port };
+        core.answers();
         Some(core)
+    }
+
+    /// Stops it in peace, hands over the folder of its chain, and starts it again at the same address.
+    ///
+    /// # Panics
+    /// When it does not stop or start.
+    pub fn restart(&mut self, between: impl FnOnce(&Path)) {
+        self.rpc("stop", &[]);
+        self.process.wait().expect("bitcoind ends");
+        between(&self.datadir.path().join("regtest"));
+        self.process = launch(&self.program, self.datadir.path(), self.port);
+        self.answers();
+    }
+
+    fn answers(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ask("getblockcount", &[]).is_err() {
+            assert!(Instant::now() < deadline, "bitcoind does not answer");
+            std::thread::sleep(Duration::from_millis(25));
+        }
     }
 
     /// The RPC address.
@@ -130,6 +139,18 @@ impl Drop for Bitcoind {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn launch(program: &Path, datadir: &Path, port: u16) -> Child {
+    Command::new(program)
+        .arg("-regtest")
+        .arg(format!("-datadir={}", datadir.display()))
+        .arg(format!("-rpcport={port}"))
+        .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", "-listen=0", "-dnsseed=0", "-txindex=0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("bitcoind starts")
 }
 
 fn find() -> Option<(PathBuf, PathBuf)> {

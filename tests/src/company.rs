@@ -14,7 +14,8 @@ use policies::id::VaultId;
 use policies::identity::{Namespace, PublicKey, SshSig};
 use policies::permit::{Permit, PermitStatement, PermitVault};
 use policies::policy::{
-    Allow, DEFAULT_PERMIT_VALIDITY, Destination, Limit, Policy, PolicyTerms, Requester, WalletTerms,
+    Allow, DEFAULT_HEADERS_MAX_AGE, DEFAULT_PERMIT_VALIDITY, Destination, Limit, Policy, PolicyTerms,
+    Requester, WalletTerms,
 };
 use policies::request::{Recipient, Request, SignedRequest};
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
@@ -53,6 +54,7 @@ pub fn policy() -> Policy {
         previous: None,
         valid_until: None,
         people: BTreeMap::from([("desk".to_owned(), vec![Requester::Key(public(DESK))])]),
+        groups: BTreeMap::new(),
         wallets: BTreeMap::from([
             ("savings".to_owned(), WalletTerms::default()),
             ("taproot".to_owned(), WalletTerms::default()),
@@ -73,7 +75,9 @@ pub fn policy() -> Policy {
             per_window: None,
             fee: None,
         }],
+        requires: vec![],
         permit_valid_for: DEFAULT_PERMIT_VALIDITY,
+        headers_max_age: DEFAULT_HEADERS_MAX_AGE,
     })
     .unwrap()
 }
@@ -176,6 +180,7 @@ impl Company {
             created: 1,
             expires: FAR,
             heads: vec![],
+            replaces: vec![],
         }
     }
 
@@ -202,6 +207,7 @@ impl Company {
             revocation_version: 0,
             anchor: spend.anchor(),
             replaces: vec![],
+            heads: vec![],
             issued_mtp: 0,
             issued: 1,
             expires: FAR,
@@ -222,6 +228,7 @@ impl Company {
         Bundle {
             evidence: Evidence::new(previous),
             request: Some(signed_request(DESK, request)),
+            approvals: vec![],
             permits: vec![permit(GATE, statement)],
             spend,
         }
@@ -237,7 +244,7 @@ pub fn signed_request(n: u8, request: Request) -> SignedRequest {
 /// A permit signed by a key.
 pub fn permit(n: u8, statement: PermitStatement) -> Permit {
     let signature = sign(n, Namespace::Permit, &statement.to_bytes());
-    Permit { statement, signature }
+    Permit { statement, signature, trails: vec![] }
 }
 
 /// Somebody else's script.

@@ -51,6 +51,16 @@ impl Office {
         office
     }
 
+    /// A folder with the same files.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn copy(&self) -> Self {
+        let copy = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        copy_files(self.folder.path(), copy.folder.path());
+        copy
+    }
+
     /// A file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -96,10 +106,15 @@ impl Office {
 
     /// A command line, its words set apart by blanks, in a session without a terminal.
     pub fn command(&self, line: &str) -> Command {
+        self.command_below(&[], line)
+    }
+
+    /// The same below another program, such as a tracer. The group of processes has the number of the one started.
+    pub fn command_below(&self, below: &[String], line: &str) -> Command {
         let mut words = line.split(' ');
         let name = words.next().unwrap_or_default();
         let mut command = Command::new("setsid");
-        command.arg("--wait").arg(program(name)).args(words);
+        command.arg("--wait").args(below).arg(program(name)).args(words);
         command.current_dir(self.folder.path()).env("HOME", self.folder.path()).env_remove("XDG_DATA_HOME");
         command.stdin(Stdio::null());
         command
@@ -246,8 +261,28 @@ name = "A payment"
 per_payment = "1 BTC"
 "#;
 
-fn signer_line(store: &str, line: &str) -> String {
+/// The command line of `cold-signer` with a store in this folder.
+pub fn signer_line(store: &str, line: &str) -> String {
     format!("cold-signer {line} --store {store} --passphrase-file pass --allow-network --kdf-floor")
+}
+
+/// Copies what is in a folder into another one, with its modes.
+///
+/// # Panics
+/// When it cannot be copied.
+pub fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let from = entry.expect("an entry").path();
+        let to = to.join(from.file_name().expect("a name"));
+        if from.is_dir() {
+            std::fs::create_dir(&to).expect("a folder");
+            let mode = std::fs::metadata(&from).expect("its mode").permissions();
+            std::fs::set_permissions(&to, mode).expect("the same mode");
+            copy_files(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        }
+    }
 }
 
 /// Whether an object has all of these keys.

@@ -9,8 +9,8 @@ use policies::evidence::Evidence;
 use policies::id::{SpendId, WalletId};
 use policies::identity::Namespace;
 use policies::permit::{PermitVault, vault_id};
-use policies::request::{Head, SignedRequest};
-use policies::spend::{Spend, SpendParts};
+use policies::request::{Head, Request, SignedRequest};
+use policies::spend::{Spend, SpendInput, SpendParts};
 use policies::wallet::{Branch, Keypath, ScriptKind};
 
 /// One vault for many cases: each case has coins of its own, and the honest twins form the chain of permits.
@@ -48,6 +48,15 @@ impl Stage {
         let mut bundle = self.company.bundle(parts, vec![], u64::from(self.sequence), self.chain);
         bundle.evidence = evidence;
         bundle
+    }
+
+    /// The same with this request, signed by the desk, and the next permit of this vault for it.
+    fn requested(&self, bundle: &Bundle, request: Request) -> Bundle {
+        let mut statement =
+            self.company.statement(&bundle.spend, &request, u64::from(self.sequence) + 1, self.chain);
+        statement.anchor = request.anchor;
+        let permits = vec![permit(GATE, statement)];
+        Bundle { request: Some(signed_request(DESK, request)), permits, ..bundle.clone() }
     }
 
     /// The lie is refused with this code and no signature; then its honest twin is signed.
@@ -217,24 +226,20 @@ fn a_stolen_gatekeeper_meets_the_vaults_own_judgement() {
 }
 
 #[test]
-fn a_coin_is_signed_for_one_spend_and_a_request_is_paid_once() {
+fn a_coin_is_signed_for_one_payment_only() {
     let mut stage = Stage::set(ScriptKind::Wpkh);
     let first = stage.honest(|_, _, _| ());
     stage.signed_and_valid(&first);
-    // The same coin in another spend.
-    let mut second = first.clone();
+    // The same coin in another spend: for another request, and for the same one with a higher fee.
     let mut parts = parts_of(&first.spend);
     parts.outputs[1].value -= Amount::from_sat(1_000);
-    second.spend = Spend::new(parts).unwrap();
-    second.permits[0].statement.vaults[0] =
-        PermitVault { sequence: 2, previous: stage.chain, ..first.permits[0].statement.vaults[0] };
-    let company = &stage.company;
-    let request = company.request(&second.spend, 77);
-    let place = second.permits[0].statement.vaults[0];
-    let statement = company.statement(&second.spend, &request, place.sequence, place.previous);
-    second.request = Some(signed_request(DESK, request));
-    second.permits = vec![permit(GATE, statement)];
-    assert_eq!(stage.sign(&second).unwrap_err().code, "C05");
+    let dearer = Bundle { spend: Spend::new(parts).unwrap(), ..first.clone() };
+    let another = stage.company.request(&dearer.spend, 77);
+    let another = stage.requested(&dearer, another);
+    assert_eq!(stage.sign(&another).unwrap_err().code, "not-replaceable");
+    let same = stage.requested(&dearer, first.request.clone().unwrap().request);
+    stage.signed_and_valid(&same);
+    stage.sequence += 1;
     // A repeat of the first gives the same bytes.
     let again = stage.sign(&first).unwrap();
     assert_eq!(again, stage.sign(&first).unwrap());
@@ -265,13 +270,39 @@ fn a_lie_about_a_taproot_amount_does_not_freeze_the_coin() {
     });
     stage.sign(&lie).expect("without evidence the amount is believed");
     stage.chain = lie.permits[0].statement.chain_after(stage.company.vault).unwrap();
-    // The same coin, its amount proven: signed. Unproven it stays refused.
-    stage.sequence += 1;
-    let (parts, previous) = stage.company.parts(stage.sequence - 1);
-    let mut truth = stage.company.bundle(parts, previous, u64::from(stage.sequence), stage.chain);
-    let evidence = std::mem::take(&mut truth.evidence);
-    assert_eq!(stage.sign(&truth).unwrap_err().code, "C05");
-    truth.evidence = evidence;
+    // The same coin in another payment, its amount proven: signed. Unproven it stays refused.
+    let (lied, previous) = stage.company.parts(1);
+    let (mut parts, more) = stage.company.parts(2);
+    let anchor = parts.inputs[0].outpoint;
+    parts.outputs[1].value += lied.inputs[0].value;
+    parts.inputs.extend(lied.inputs);
+    let spend = Spend::new(parts).unwrap();
+    let request = Request { anchor, ..stage.company.request(&spend, 2) };
+    let unproven =
+        stage.requested(&Bundle { spend, evidence: Evidence::new(more.clone()), ..lie.clone() }, request);
+    assert_eq!(stage.sign(&unproven).unwrap_err().code, "C05");
+    let proven = Bundle { evidence: Evidence::new([previous, more].concat()), ..unproven };
+    stage.signed_and_valid(&proven);
+    // And the payment itself, as it was asked for.
+    let (parts, previous) = stage.company.parts(3);
+    let lie = stage.company.bundle(
+        SpendParts {
+            inputs: vec![SpendInput {
+                value: parts.inputs[0].value + Amount::from_sat(1_000),
+                ..parts.inputs[0]
+            }],
+            ..parts.clone()
+        },
+        vec![],
+        3,
+        stage.chain,
+    );
+    stage.sign(&lie).expect("without evidence the amount is believed");
+    stage.chain = lie.permits[0].statement.chain_after(stage.company.vault).unwrap();
+    stage.sequence = 3;
+    let truth =
+        Bundle { spend: Spend::new(parts).unwrap(), evidence: Evidence::new(previous), ..lie.clone() };
+    let truth = stage.requested(&truth, lie.request.clone().unwrap().request);
     stage.signed_and_valid(&truth);
 }
 

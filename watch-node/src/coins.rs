@@ -54,6 +54,22 @@ pub struct Coin {
     pub state: CoinState,
 }
 
+impl Coin {
+    /// A coin that a payment has set aside, whatever spends it meanwhile.
+    pub fn bound(row: &CoinRow) -> Self {
+        Self {
+            outpoint: row.outpoint,
+            place: row.place,
+            value: row.value,
+            script: row.script.clone(),
+            height: row.height,
+            confirmations: 0,
+            coinbase: row.coinbase,
+            state: CoinState::Reserved,
+        }
+    }
+}
+
 /// Sums over unspent coins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {

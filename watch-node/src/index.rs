@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
+use bitcoin::bip32::DerivationPath;
+use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use bitcoin::{Script, ScriptBuf};
-use miniscript::descriptor::{Descriptor, DescriptorPublicKey};
+use miniscript::descriptor::{Descriptor, DescriptorPublicKey, DescriptorXKey};
+use miniscript::{TranslateErr, TranslatePk, Translator, translate_hash_clone};
 
 use crate::error::{Error, Result};
 use crate::store::{Branch, Place, Store, WatchedWallet};
@@ -23,6 +26,7 @@ pub struct ScriptIndex {
 }
 
 struct Window {
+    /// With the keys of its branch, so that one step leads to each script.
     descriptor: Descriptor<DescriptorPublicKey>,
     /// Scripts below this index are watched.
     end: u32,
@@ -34,14 +38,33 @@ impl ScriptIndex {
         let mut index = Self { places: HashMap::new(), windows: HashMap::new(), gap_limit };
         for wallet in store.wallets()? {
             for branch in Branch::BOTH {
-                let descriptor = parse(wallet.descriptor(branch))?;
+                let descriptor = at_branch(&parse(wallet.descriptor(branch))?)?;
                 index.windows.insert((wallet.id, branch), Window { descriptor, end: 0 });
-                let used = store.last_used(wallet.id, branch)?.map_or(0, |last| last.saturating_add(1));
-                let wanted = wallet.issued(branch).max(used).saturating_add(gap_limit);
-                index.extend(wallet.id, branch, wanted)?;
+                index.extend(wallet.id, branch, wanted(store, &wallet, branch, gap_limit)?)?;
             }
         }
         Ok(index)
+    }
+
+    /// Makes the windows those that the store's wallets need now, as after [`ScriptIndex::load`], but keeps what was
+    /// derived.
+    pub fn reload(&mut self, store: &Store) -> Result<()> {
+        for wallet in store.wallets()? {
+            for branch in Branch::BOTH {
+                let end = wanted(store, &wallet, branch, self.gap_limit)?;
+                let Some(window) = self.windows.get_mut(&(wallet.id, branch)) else { continue };
+                if end < window.end {
+                    window.end = end;
+                    let is_beyond = |place: &Place| {
+                        (place.wallet, place.branch) == (wallet.id, branch) && place.index >= end
+                    };
+                    self.places.retain(|_, place| !is_beyond(place));
+                } else {
+                    self.extend(wallet.id, branch, end)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Where a script of ours comes from.
@@ -84,6 +107,12 @@ pub fn script_at(wallet: &WatchedWallet, branch: Branch, index: u32) -> Result<S
     derive(&parse(wallet.descriptor(branch))?, index)
 }
 
+/// Where the window of a branch ends.
+fn wanted(store: &Store, wallet: &WatchedWallet, branch: Branch, gap_limit: u32) -> Result<u32> {
+    let used = store.last_used(wallet.id, branch)?.map_or(0, |last| last.saturating_add(1));
+    Ok(wallet.issued(branch).max(used).saturating_add(gap_limit))
+}
+
 fn parse(descriptor: &str) -> Result<Descriptor<DescriptorPublicKey>> {
     let parsed = Descriptor::from_str(descriptor)
         .map_err(|error| Error::Descriptor(format!("{descriptor}: {error}")))?;
@@ -95,8 +124,61 @@ fn parse(descriptor: &str) -> Result<Descriptor<DescriptorPublicKey>> {
     Ok(parsed)
 }
 
+/// The same descriptor with each extended key taken down its unhardened path once instead of for every script.
+fn at_branch(descriptor: &Descriptor<DescriptorPublicKey>) -> Result<Descriptor<DescriptorPublicKey>> {
+    descriptor.translate_pk(&mut ToBranch(Secp256k1::verification_only())).map_err(|error| match error {
+        TranslateErr::TranslatorErr(error) => Error::Descriptor(error.to_string()),
+        TranslateErr::OuterError(error) => Error::Descriptor(error.to_string()),
+    })
+}
+
+struct ToBranch(Secp256k1<VerifyOnly>);
+
+impl Translator<DescriptorPublicKey, DescriptorPublicKey, bitcoin::bip32::Error> for ToBranch {
+    fn pk(&mut self, key: &DescriptorPublicKey) -> Result<DescriptorPublicKey, bitcoin::bip32::Error> {
+        Ok(match key {
+            DescriptorPublicKey::XPub(extended) => DescriptorPublicKey::XPub(DescriptorXKey {
+                // An origin says where keys come from and has no part in scripts.
+                origin: None,
+                xkey: extended.xkey.derive_pub(&self.0, &extended.derivation_path)?,
+                derivation_path: DerivationPath::master(),
+                wildcard: extended.wildcard,
+            }),
+            DescriptorPublicKey::Single(_) | DescriptorPublicKey::MultiXPub(_) => key.clone(),
+        })
+    }
+
+    translate_hash_clone!(DescriptorPublicKey, DescriptorPublicKey, bitcoin::bip32::Error);
+}
+
 fn derive(descriptor: &Descriptor<DescriptorPublicKey>, index: u32) -> Result<ScriptBuf> {
     let definite =
         descriptor.at_derivation_index(index).map_err(|error| Error::Descriptor(error.to_string()))?;
     Ok(definite.script_pubkey())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const XPUB: &str = "tpubDC5FSnBiZDMmhiuCmWAYsLwgLYrrT9rAqvTySfuCCrgsWz8wxMXUS9Tb9iVMvcRbvFcAHGkMD5Kx8koh4GquNGNTfohfk7pgjhaPCdXpoba";
+
+    #[test]
+    fn the_keys_of_a_branch_lead_to_the_same_scripts() {
+        for text in [
+            format!("wpkh([73c5da0a/84h/1h/0h]{XPUB}/1/*)"),
+            format!("tr({XPUB}/0/7/*)"),
+            format!("sh(wsh(sortedmulti(2,{XPUB}/0/*,{XPUB}/1/*,{XPUB}/*)))"),
+        ] {
+            let descriptor = parse(&text).unwrap();
+            let branch = at_branch(&descriptor).unwrap();
+            for index in [0, 1, 1_000, (1 << 31) - 1] {
+                assert_eq!(
+                    derive(&branch, index).unwrap(),
+                    derive(&descriptor, index).unwrap(),
+                    "{text} {index}"
+                );
+            }
+        }
+    }
 }

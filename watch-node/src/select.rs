@@ -1,14 +1,21 @@
 //! Which coins pay for a payment. The search is `bdk_coin_select`'s; the fee is computed here, in integers.
 
+use std::fmt;
+
 use bdk_coin_select::metrics::LowestFee;
 use bdk_coin_select::{
     Candidate, ChangePolicy, CoinSelector, DrainWeights, FeeRate, TXIN_BASE_WEIGHT, Target, TargetFee,
     TargetOutputs,
 };
 use bitcoin::{Script, TxOut};
+use policies::spend::MAX_STANDARD_WEIGHT;
 use policies::wallet::Wallet;
 
 use crate::coins::Coin;
+
+/// Room for everything but the inputs in a transaction with one output, and for signatures a byte longer than reckoned, in
+/// weight units.
+const OVERHEAD_WU: u64 = 2_500;
 
 /// Rounds of branch and bound before the best answer so far is taken.
 const MAX_ROUNDS: usize = 100_000;
@@ -30,6 +37,14 @@ impl Rate {
     )]
     fn approximate(self) -> FeeRate {
         FeeRate::from_sat_per_vb(self.0 as f32 / 1000.0)
+    }
+}
+
+/// `1.5`, in sat/vB.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:03}", self.0 / 1_000, self.0 % 1_000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
@@ -66,6 +81,23 @@ pub fn select<'a>(
         selector.select_until_target_met(target).ok()?;
     }
     selector.selected_indices().iter().map(|index| coins.get(*index)).collect()
+}
+
+/// The coins that are worth more than the fee of spending them, in their order, as many as fit into a transaction that
+/// nodes relay and that pays them back to their wallet.
+pub fn consolidate<'a>(
+    coins: impl IntoIterator<Item = &'a Coin>,
+    wallet: &Wallet,
+    rate: Rate,
+) -> Vec<&'a Coin> {
+    let input_wu = TXIN_BASE_WEIGHT.saturating_add(wallet.satisfaction_weight().to_wu());
+    let fee_sat = rate.fee_sat(input_wu.div_ceil(4)).unwrap_or(u64::MAX);
+    let room = MAX_STANDARD_WEIGHT.to_wu().saturating_sub(OVERHEAD_WU).checked_div(input_wu);
+    coins
+        .into_iter()
+        .filter(|coin| coin.value.to_sat() > fee_sat)
+        .take(room.and_then(|room| usize::try_from(room).ok()).unwrap_or_default())
+        .collect()
 }
 
 #[cfg(test)]
@@ -123,6 +155,28 @@ mod tests {
         assert_eq!(chosen(&[], 70_000, 1_000), None);
         // Coins that cost more than they are worth pay nothing.
         assert_eq!(chosen(&[600; 50], 10_000, 20_000), None);
+    }
+
+    #[test]
+    fn coins_are_consolidated_that_are_worth_it_and_fit() {
+        let wallet = Wallet::new(Network::Regtest, &[DESCRIPTOR]).unwrap();
+        // An input of wpkh is 68 virtual bytes.
+        let few = coins(&[680, 681, 5_000]);
+        let kept: Vec<_> =
+            consolidate(&few, &wallet, Rate(10_000)).iter().map(|coin| coin.value.to_sat()).collect();
+        assert_eq!(kept, [681, 5_000]);
+        let many = coins(&[5_000; 250]);
+        let all = std::iter::repeat_n(&many, 8).flatten();
+        assert_eq!(consolidate(all, &wallet, Rate(1_000)).len(), 397_500 / 271);
+    }
+
+    #[test]
+    fn a_rate_is_shown_as_it_is_typed() {
+        for (milli, text) in
+            [(1_000, "1"), (1_500, "1.5"), (10_001, "10.001"), (120_000, "120"), (30, "0.03")]
+        {
+            assert_eq!(Rate(milli).to_string(), text);
+        }
     }
 
     #[test]

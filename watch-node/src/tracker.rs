@@ -30,7 +30,6 @@ pub struct Tracker<'a> {
     store: &'a mut Store,
     source: &'a dyn BlockSource,
     network: Network,
-    gap_limit: u32,
     index: ScriptIndex,
     /// Every output that ever was ours.
     coins: HashSet<OutPoint>,
@@ -42,7 +41,7 @@ impl<'a> Tracker<'a> {
         let network = store.network()?;
         let index = ScriptIndex::load(store, gap_limit)?;
         let coins = store.outpoints()?;
-        Ok(Self { store, source, network, gap_limit, index, coins })
+        Ok(Self { store, source, network, index, coins })
     }
 
     /// One pass, up to the source's tip and through its mempool. `now` is Unix time; `report` is called after
@@ -86,7 +85,7 @@ impl<'a> Tracker<'a> {
         }
         let gone = self.store.disconnect_above(common)?;
         // The window follows from what is confirmed now, as in a fresh scan.
-        self.index = ScriptIndex::load(self.store, self.gap_limit)?;
+        self.index.reload(self.store)?;
         Ok(gone)
     }
 

@@ -3,6 +3,7 @@
 use super::message::{Answer, Open, Order, Reading};
 use crate::sandbox::{self, SandboxError};
 use cold_wire::{Bundle, FrameError, read_frame, write_frame};
+use policies::approval::Approval;
 use policies::check::{Check, Finding};
 use policies::codec::{Canonical, CodecError};
 use policies::evidence::Evidence;
@@ -103,48 +104,60 @@ fn read(open: Open) -> Result<Imported, psbt_tools::Error> {
 
 fn reading(imported: &Imported) -> Reading {
     let mut findings = imported.findings().to_vec();
-    let (request, permits) = match authorisation(imported.envelope()) {
-        Ok(parts) => parts,
+    let papers = match Papers::of(imported.envelope()) {
+        Ok(papers) => papers,
         Err(finding) => {
             findings.push(*finding);
-            (None, vec![])
+            Papers::default()
         }
     };
-    let evidence = || Evidence::new(imported.evidence().transactions().cloned());
-    let bundle =
-        imported.spend().map(|spend| Bundle { spend: spend.clone(), evidence: evidence(), request, permits });
+    let Papers { request, approvals, permits } = papers;
+    let bundle = imported.spend().map(|spend| Bundle {
+        spend: spend.clone(),
+        evidence: Evidence::new(imported.evidence().transactions().cloned()),
+        request,
+        approvals,
+        permits,
+    });
     Reading { sha256: imported.sha256(), psbt_version: imported.psbt().version, bundle, findings }
 }
 
-/// The permits of the envelope, and the one request that counts: the signed one.
-fn authorisation(envelope: &Envelope) -> Result<(Option<SignedRequest>, Vec<Permit>), Box<Finding>> {
-    let refuse = |message: String| {
-        Box::new(
-            Finding::refuse(Check::AUTHORISATION, message)
-                .hint("let the gatekeeper write the file again: `gatekeeper submit FILE -o OUT`"),
-        )
-    };
-    let malformed = |what: &'static str| {
-        move |error: CodecError| refuse(format!("the {what} in the file is malformed: {error}"))
-    };
-    let permits = envelope
-        .get(Kind::Permit)
-        .map(Permit::from_bytes)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(malformed("permit"))?;
-    let requests = envelope
-        .get(Kind::Request)
-        .map(SignedRequest::from_bytes)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(malformed("request"))?;
-    let signed = requests.iter().filter(|request| request.signature.is_some()).count();
-    let mut counting = requests.into_iter().filter(|request| signed == 0 || request.signature.is_some());
-    match (counting.next(), counting.next()) {
-        (request, None) => Ok((request, permits)),
-        (_, Some(_)) => {
-            Err(refuse("the file holds several requests: which one is meant cannot be told".to_owned()))
+/// Documents of the envelope that the vault judges by. The others stay in the file.
+#[derive(Default)]
+struct Papers {
+    request: Option<SignedRequest>,
+    approvals: Vec<Approval>,
+    permits: Vec<Permit>,
+}
+
+impl Papers {
+    /// All approvals and permits, and the one request that counts: the signed one.
+    fn of(envelope: &Envelope) -> Result<Self, Box<Finding>> {
+        let requests: Vec<SignedRequest> = documents(envelope, Kind::Request)?;
+        let signed = requests.iter().filter(|request| request.signature.is_some()).count();
+        let mut counting = requests.into_iter().filter(|request| signed == 0 || request.signature.is_some());
+        let request = counting.next();
+        if counting.next().is_some() {
+            return Err(refuse(
+                "the file holds several requests: which one is meant cannot be told".to_owned(),
+            ));
         }
+        let approvals = documents(envelope, Kind::Approval)?;
+        Ok(Self { request, approvals, permits: documents(envelope, Kind::Permit)? })
     }
+}
+
+/// Every document of a kind; one that is malformed is refused and not overlooked.
+fn documents<T: Canonical>(envelope: &Envelope, kind: Kind) -> Result<Vec<T>, Box<Finding>> {
+    let read = envelope.get(kind).map(T::from_bytes).collect::<Result<_, _>>();
+    read.map_err(|error| refuse(format!("the {} in the file is malformed: {error}", kind.as_str())))
+}
+
+fn refuse(message: String) -> Box<Finding> {
+    Box::new(
+        Finding::refuse(Check::AUTHORISATION, message)
+            .hint("let the gatekeeper write the file again: `gatekeeper submit FILE -o OUT`"),
+    )
 }
 
 fn unreadable(error: &psbt_tools::Error) -> Answer {

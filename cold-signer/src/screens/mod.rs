@@ -4,10 +4,12 @@
 pub(crate) mod authority;
 mod page;
 mod parts;
+mod totals;
 
 pub use authority::authority_lines;
 pub use page::{Size, paginate};
 pub use parts::{boundary as boundary_text, live_network as live_network_text};
+pub use totals::Totals;
 
 use cold_wire::Review;
 

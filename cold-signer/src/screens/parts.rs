@@ -1,7 +1,7 @@
 //! The parts of a review.
 
 use bitcoin::{Address, Amount, Network, ScriptBuf, Weight};
-use cold_wire::{Review, Voucher};
+use cold_wire::{Replaced, Review, Voucher};
 use policies::check::{Finding, Outcome};
 use policies::request::{Recipient, payment_number};
 use policies::text::utc_text;
@@ -44,6 +44,8 @@ pub fn voucher(review: &Review) -> Vec<String> {
         }
         (None, None) => lines.push(field("Vouched by", "standalone: only you")),
     }
+    lines.extend(approved(review));
+    lines.extend(replaces(review));
     if review.signed_before {
         lines.push(field("Repeat", "this very spend was signed before; the same signatures are given again"));
     }
@@ -60,8 +62,36 @@ fn vouched(voucher: &Voucher) -> Vec<String> {
         ),
         field("Asked by", &format!("{groups}, key {}", escape(&voucher.requester))),
         field("Permit", &format!("number {} for this vault, {}", voucher.sequence, voucher.permit)),
+        field("Bitcoin time", &bitcoin_time(voucher.bitcoin_time)),
         field("Valid until", &utc_text(voucher.expires)),
     ]
+}
+
+/// Who approves: the names of those whom the policy names.
+fn approved(review: &Review) -> Option<String> {
+    let mut by: Vec<String> = review.approvals.iter().map(|approval| escape(&approval.by)).collect();
+    by.sort();
+    by.dedup();
+    (!by.is_empty()).then(|| field("Approved by", &by.join(", ")))
+}
+
+/// Which earlier spends it takes the place of, and what that does to the fee.
+fn replaces(review: &Review) -> Vec<String> {
+    let line = |replaced: &Replaced| {
+        let rises = if review.fee > replaced.fee { "rises" } else { "does NOT rise" };
+        let (old, new) = (amount_text(replaced.fee), amount_text(review.fee));
+        field("Replaces", &format!("spend {}; the fee {rises} from {old} to {new}", replaced.spend))
+    };
+    let mut lines: Vec<String> = review.replaces.iter().map(line).collect();
+    if !lines.is_empty() {
+        lines.push(field("", "only one of them can be mined"));
+    }
+    lines
+}
+
+/// The time by which windows are counted.
+fn bitcoin_time(time: u64) -> String {
+    if time == 0 { "unknown: the gatekeeper has seen no block".to_owned() } else { utc_text(time) }
 }
 
 /// Every output that leaves the wallet.

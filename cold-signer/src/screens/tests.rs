@@ -1,7 +1,7 @@
 use super::{Shown, Size, pages, text};
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Network, ScriptBuf, Txid, WPubkeyHash};
-use cold_wire::{Review, ReviewChange, Voucher};
+use cold_wire::{Replaced, Review, ReviewApproval, ReviewChange, Voucher};
 use policies::check::{Check, Finding};
 use policies::id::{PermitId, SpendId};
 use policies::request::Recipient;
@@ -28,6 +28,8 @@ pub(crate) fn review() -> Review {
         vsize: 141,
         findings: vec![Finding::pass(Check::FEE, "fine"), Finding::pass(Check::CHANGE, "ours")],
         voucher: None,
+        approvals: vec![],
+        replaces: vec![],
         authority: None,
         limits: vec![],
         timing: vec![],
@@ -45,9 +47,13 @@ pub(crate) fn permitted() -> Review {
             purpose: "salaries November".to_owned(),
             permit: PermitId::from_bytes([0xc3; 32]),
             sequence: 7,
+            bitcoin_time: 1_795_230_000,
             expires: 1_795_240_249,
             policy_version: 3,
         }),
+        approvals: ["anna", "ben", "anna"]
+            .map(|by| ReviewApproval { by: by.to_owned(), fingerprint: format!("SHA256:{by}") })
+            .to_vec(),
         authority: Some("Two Friends GmbH".to_owned()),
         limits: vec!["at most 0.5 BTC in 24 hours, 0.1 BTC used".to_owned()],
         ..review()
@@ -84,6 +90,13 @@ fn a_spend_that_the_authority_has_not_permitted_and_that_asks_and_refuses() {
         ..review()
     };
     insta::assert_snapshot!(shown(&review));
+}
+
+#[test]
+fn a_spend_that_takes_the_place_of_others() {
+    let replaces = [(0xe5, 5_000), (0xe6, 10_000), (0xe7, 20_000)];
+    let replaced = |(id, fee)| Replaced { spend: SpendId::from_bytes([id; 32]), fee: Amount::from_sat(fee) };
+    insta::assert_snapshot!(shown(&Review { replaces: replaces.map(replaced).to_vec(), ..permitted() }));
 }
 
 #[test]

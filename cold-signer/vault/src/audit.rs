@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signer, SigningKey};
 use policies::codec::Canonical;
 use policies::identity::{Namespace, PublicKey, SshSig};
-use policies::permit::{PermitStatement, Receipt, ReceiptStatement, vault_id};
+use policies::permit::{Receipt, ReceiptStatement, vault_id};
 use policies::request::Head;
 
 use crate::Error;
@@ -62,7 +62,7 @@ impl AuditKey {
             },
             spend: journalled.spend,
             unsigned_txid: journalled.unsigned_txid,
-            permit: journalled.permit.as_ref().map(PermitStatement::id),
+            permit: journalled.permit.as_ref().map(|permit| permit.statement.id()),
         };
         let signature = self.sign(Namespace::Receipt, &statement.to_bytes())?;
         Ok(Receipt { statement, signature })

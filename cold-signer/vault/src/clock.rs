@@ -11,6 +11,10 @@ const BUILT: u64 = 1_793_491_200;
 /// The clock's time in unix seconds.
 #[must_use]
 pub fn now() -> u64 {
+    #[cfg(test)]
+    if let Some(now) = tests::SET.get() {
+        return now;
+    }
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -21,4 +25,14 @@ pub fn now() -> u64 {
 pub fn checked(store: &Store) -> Result<u64, Error> {
     let (now, floor) = (now(), store.latest_time().max(BUILT));
     if now < floor { Err(Error::Clock { now, floor }) } else { Ok(now) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// What the clock shows to this thread instead of the time.
+        pub static SET: Cell<Option<u64>> = const { Cell::new(None) };
+    }
 }

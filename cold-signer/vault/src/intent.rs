@@ -1,8 +1,9 @@
 //! What an INTENT record holds: the vault will sign this spend. Durable before the signature exists.
 
+use cold_wire::MAX_PERMIT_LEN;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
 use policies::history::Charge;
-use policies::permit::PermitStatement;
+use policies::permit::Permit;
 use policies::spend::Spend;
 
 /// A spend that the vault signs.
@@ -12,8 +13,8 @@ pub struct Intent {
     pub spend: Spend,
     /// What it charges against limits.
     pub charge: Charge,
-    /// The permit under which it is signed.
-    pub permit: Option<PermitStatement>,
+    /// The permit under which it is signed, whole: an auditor verifies it again.
+    pub permit: Option<Permit>,
 }
 
 impl Canonical for Intent {
@@ -26,11 +27,10 @@ impl Canonical for Intent {
     }
 
     fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
-        Ok(Self {
-            spend: Spend::from_bytes(from.string("spend", 8 << 20)?)?,
-            charge: Charge::decode(from)?,
-            permit: from
-                .option("permit", |from| PermitStatement::from_bytes(from.string("permit", 64 << 10)?))?,
-        })
+        let spend = Spend::from_bytes(from.string("spend", 8 << 20)?)?;
+        let charge = Charge::decode(from, &spend)?;
+        let permit =
+            from.option("permit", |from| Permit::from_bytes(from.string("permit", MAX_PERMIT_LEN)?))?;
+        Ok(Self { spend, charge, permit })
     }
 }

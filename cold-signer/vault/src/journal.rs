@@ -9,7 +9,7 @@ use policies::codec::Canonical;
 use policies::examine::Marks;
 use policies::history::{Charge, History};
 use policies::id::{AuthorityId, SpendId, VaultId, WalletId};
-use policies::permit::PermitStatement;
+use policies::permit::Permit;
 use policies::wallet::Wallet;
 
 use crate::Error;
@@ -45,13 +45,17 @@ pub struct Journalled {
     /// Txid of the unsigned transaction.
     pub unsigned_txid: Txid,
     /// The permit under which it was signed.
-    pub permit: Option<PermitStatement>,
-    charge: Charge,
+    pub permit: Option<Permit>,
+    /// What it charged.
+    pub charge: Charge,
 }
 
+/// After which sequence number a chain of permits has which hash.
+type Chain = BTreeMap<u64, [u8; 32]>;
+
 /// The fold of all records.
-#[derive(Default)]
 pub struct Journal {
+    vault: VaultId,
     keys: Vec<Key>,
     authorities: BTreeMap<AuthorityId, Authority>,
     pinned: Option<AuthorityId>,
@@ -59,6 +63,8 @@ pub struct Journal {
     by_spend: BTreeMap<SpendId, usize>,
     by_coin: BTreeMap<(WalletId, OutPoint), Vec<(SpendId, Amount)>>,
     marks: BTreeMap<WalletId, Marks>,
+    chains: BTreeMap<AuthorityId, Chain>,
+    no_chain: Chain,
 }
 
 impl Journal {
@@ -67,7 +73,18 @@ impl Journal {
     /// # Errors
     /// [`Error::Unsealable`], [`Error::Record`] for content that this version did not write, [`Error::Broken`].
     pub fn replay(store: &Store, data_key: &DataKey) -> Result<Self, Error> {
-        let mut journal = Self::default();
+        let mut journal = Self {
+            vault: VaultId::from_bytes(store.vault_id()),
+            keys: vec![],
+            authorities: BTreeMap::new(),
+            pinned: None,
+            intents: vec![],
+            by_spend: BTreeMap::new(),
+            by_coin: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            no_chain: Chain::new(),
+        };
         for entry in store.entries() {
             let sequence = entry.header.sequence;
             let unsealed = || store.unseal(data_key, &store.record(sequence)?);
@@ -122,6 +139,7 @@ impl Journal {
     pub fn add_intent(&mut self, head: Head, intent: &Intent) {
         let spend = &intent.spend;
         let id = spend.id();
+        self.add_permit(spend.wallet(), intent.permit.as_ref());
         for input in spend.inputs() {
             let coin = (spend.wallet(), input.outpoint);
             self.by_coin.entry(coin).or_default().push((id, input.value));
@@ -138,6 +156,15 @@ impl Journal {
             permit: intent.permit.clone(),
             charge: intent.charge.clone(),
         });
+    }
+
+    /// Takes up what a used permit shows of the chain of permits of its wallet's authority.
+    fn add_permit(&mut self, wallet: WalletId, permit: Option<&Permit>) {
+        let authority = self.key_of(wallet).and_then(|key| key.terms.authority);
+        if let (Some(authority), Some(permit)) = (authority, permit) {
+            let links = permit.links(self.vault).unwrap_or_default();
+            self.chains.entry(authority).or_default().extend(links);
+        }
     }
 
     /// Every key, oldest first.
@@ -186,7 +213,7 @@ impl Journal {
                 .is_some_and(|other| other.terms.authority == key.terms.authority),
         };
         let charges = self.intents.iter().filter(same_say).map(|intent| intent.charge.clone()).collect();
-        View { journal: self, store, key, history: History::new(charges) }
+        View { journal: self, store, key, history: History::of_journal(charges) }
     }
 }
 
@@ -217,20 +244,8 @@ impl clear::Journal for View<'_> {
         self.store.entry(sequence).ok().map(|entry| entry.hash)
     }
 
-    fn permit(&self, sequence: u64) -> Option<PermitStatement> {
-        let vault = VaultId::from_bytes(self.store.vault_id());
-        self.journal
-            .intents
-            .iter()
-            .filter(|intent| {
-                self.journal
-                    .key_of(intent.wallet)
-                    .is_some_and(|key| key.terms.authority == self.key.terms.authority)
-            })
-            .filter_map(|intent| intent.permit.as_ref())
-            .find(|permit| {
-                permit.vaults.iter().any(|place| place.vault == vault && place.sequence == sequence)
-            })
-            .cloned()
+    fn chain(&self) -> &BTreeMap<u64, [u8; 32]> {
+        let chain = self.key.terms.authority.and_then(|id| self.journal.chains.get(&id));
+        chain.unwrap_or(&self.journal.no_chain)
     }
 }

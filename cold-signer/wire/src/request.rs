@@ -2,6 +2,7 @@
 
 use bitcoin::consensus::{deserialize, serialize};
 use bitcoin::{Network, Transaction};
+use policies::approval::{Approval, MAX_APPROVALS};
 use policies::check::Check;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
 use policies::evidence::Evidence;
@@ -14,6 +15,12 @@ use policies::wallet::ScriptKind;
 
 /// Most permits of one bundle.
 const MAX_PERMITS: usize = 64;
+
+/// Longest permit with its trails, in bytes: as long as a file may carry one.
+pub const MAX_PERMIT_LEN: usize = 1 << 20;
+
+/// Longest approval, in bytes.
+const MAX_APPROVAL_LEN: usize = 16 << 10;
 
 /// Longest record of dice throws, in bytes.
 const MAX_DICE_LEN: usize = 4_096;
@@ -88,6 +95,8 @@ pub struct Bundle {
     pub evidence: Evidence,
     /// The request, when there is one.
     pub request: Option<SignedRequest>,
+    /// Approvals of the request.
+    pub approvals: Vec<Approval>,
     /// Permits.
     pub permits: Vec<Permit>,
 }
@@ -99,6 +108,7 @@ impl Bundle {
         let previous: Vec<&Transaction> = self.evidence.transactions().collect();
         to.list(&previous, |to, transaction| to.string(&serialize(*transaction)));
         to.option(self.request.as_ref(), |to, request| to.string(&request.to_bytes()));
+        to.list(&self.approvals, |to, approval| to.string(&approval.to_bytes()));
         to.list(&self.permits, |to, permit| to.string(&permit.to_bytes()));
     }
 
@@ -117,8 +127,12 @@ impl Bundle {
             evidence: Evidence::new(previous),
             request: from
                 .option("request", |from| SignedRequest::from_bytes(from.string("request", 16 << 20)?))?,
-            permits: from
-                .list("permits", MAX_PERMITS, |from| Permit::from_bytes(from.string("permit", 128 << 10)?))?,
+            approvals: from.list("approvals", MAX_APPROVALS, |from| {
+                Approval::from_bytes(from.string("approval", MAX_APPROVAL_LEN)?)
+            })?,
+            permits: from.list("permits", MAX_PERMITS, |from| {
+                Permit::from_bytes(from.string("permit", MAX_PERMIT_LEN)?)
+            })?,
         })
     }
 }

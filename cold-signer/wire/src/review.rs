@@ -3,6 +3,7 @@
 use crate::fault::{decode_findings, encode_findings};
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Network, Txid};
+use policies::approval::MAX_APPROVALS;
 use policies::check::Finding;
 use policies::codec::{CodecError, Decoder, Encoder};
 use policies::id::{PermitId, SpendId};
@@ -23,6 +24,24 @@ pub struct ReviewChange {
     pub keypath: Keypath,
 }
 
+/// Somebody who approves the request, by a signature that the vault verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewApproval {
+    /// Name in the policy, or the key's fingerprint where the policy has no name for its holder alone.
+    pub by: String,
+    /// Fingerprint of the key.
+    pub fingerprint: String,
+}
+
+/// A spend that was signed before and in whose place this one comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// The earlier spend.
+    pub spend: SpendId,
+    /// Its fee.
+    pub fee: Amount,
+}
+
 /// Who vouches for a spend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Voucher {
@@ -40,6 +59,8 @@ pub struct Voucher {
     pub permit: PermitId,
     /// Its place in this vault's chain.
     pub sequence: u64,
+    /// Bitcoin time at its issuance (median time past), unix seconds.
+    pub bitcoin_time: u64,
     /// Unix time after which it is void.
     pub expires: u64,
     /// Version of the policy under which it was issued.
@@ -75,6 +96,10 @@ pub struct Review {
     pub findings: Vec<Finding>,
     /// Who vouches for it, where an authority does.
     pub voucher: Option<Voucher>,
+    /// Who approves the request, as far as the policy lists them and they did not ask for it themselves.
+    pub approvals: Vec<ReviewApproval>,
+    /// Spends whose place it takes.
+    pub replaces: Vec<Replaced>,
     /// Company of the key's authority; `None` for a standalone key.
     pub authority: Option<String>,
     /// Limits that the vault judged by, in words.
@@ -109,6 +134,14 @@ pub(crate) fn encode_review(to: &mut Encoder, review: &Review) {
     to.list(&review.timing, |to, line| to.string(line.as_bytes()));
     encode_findings(to, &review.findings);
     to.option(review.voucher.as_ref(), encode_voucher);
+    to.list(&review.approvals, |to, approval| {
+        to.string(approval.by.as_bytes());
+        to.string(approval.fingerprint.as_bytes());
+    });
+    to.list(&review.replaces, |to, replaced| {
+        to.fixed(replaced.spend.as_bytes());
+        to.amount(replaced.fee);
+    });
     to.option(review.authority.as_ref(), |to, company| to.string(company.as_bytes()));
     to.list(&review.limits, |to, line| to.string(line.as_bytes()));
     to.u8(u8::from(review.signed_before));
@@ -131,6 +164,15 @@ pub(crate) fn decode_review(from: &mut Decoder<'_>) -> Result<Review, CodecError
         timing: from.list("timing", MAX_ITEMS, |from| from.text("timing", MAX_LINE_LEN))?,
         findings: decode_findings(from)?,
         voucher: from.option("voucher", decode_voucher)?,
+        approvals: from.list("approvals", MAX_APPROVALS, |from| {
+            Ok(ReviewApproval {
+                by: from.text("approver", MAX_NAME_LEN)?,
+                fingerprint: from.text("fingerprint", MAX_NAME_LEN)?,
+            })
+        })?,
+        replaces: from.list("replaced", MAX_ITEMS, |from| {
+            Ok(Replaced { spend: SpendId::from_bytes(from.fixed("spend")?), fee: from.amount("fee")? })
+        })?,
         authority: from.option("authority", |from| from.text("company", MAX_NAME_LEN))?,
         limits: from.list("limits", 1_000, |from| from.text("limit", MAX_LINE_LEN))?,
         signed_before: from.boolean("signed before")?,
@@ -145,6 +187,7 @@ pub(crate) fn encode_voucher(to: &mut Encoder, voucher: &Voucher) {
     to.string(voucher.purpose.as_bytes());
     to.fixed(voucher.permit.as_bytes());
     to.u64(voucher.sequence);
+    to.u64(voucher.bitcoin_time);
     to.u64(voucher.expires);
     to.u64(voucher.policy_version);
 }
@@ -158,7 +201,78 @@ pub(crate) fn decode_voucher(from: &mut Decoder<'_>) -> Result<Voucher, CodecErr
         purpose: from.text("purpose", MAX_PURPOSE_LEN)?,
         permit: PermitId::from_bytes(from.fixed("permit")?),
         sequence: from.u64("sequence")?,
+        bitcoin_time: from.u64("bitcoin time")?,
         expires: from.u64("expires")?,
         policy_version: from.u64("policy version")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Reply, ReplyBody};
+    use policies::check::Check;
+    use policies::codec::Canonical;
+    use policies::wallet::Branch;
+
+    fn review() -> Review {
+        let recipient = Recipient { script: bitcoin::ScriptBuf::new_op_return([7]), amount: Amount::ONE_SAT };
+        let name = str::to_owned;
+        Review {
+            spend: SpendId::from_bytes([1; 32]),
+            unsigned_txid: Txid::from_byte_array([2; 32]),
+            wallet: name("main"),
+            network: Network::Regtest,
+            inputs: 1,
+            input_sum: Amount::ONE_BTC,
+            recipients: vec![recipient.clone()],
+            change: vec![ReviewChange { recipient, keypath: Keypath { branch: Branch::Internal, index: 3 } }],
+            fee: Amount::ONE_SAT,
+            vsize: 141,
+            timing: vec![name("later")],
+            findings: vec![Finding::ask(Check::SIGNED_BEFORE, "before").hint("compare")],
+            voucher: Some(Voucher {
+                company: name("Two Friends GmbH"),
+                requester: name("SHA256:a"),
+                groups: vec![name("desk")],
+                payment: 42,
+                purpose: name("rent"),
+                permit: PermitId::from_bytes([3; 32]),
+                sequence: 7,
+                bitcoin_time: 8,
+                expires: 9,
+                policy_version: 10,
+            }),
+            approvals: vec![ReviewApproval { by: name("anna"), fingerprint: name("SHA256:b") }],
+            replaces: vec![Replaced { spend: SpendId::from_bytes([4; 32]), fee: Amount::ONE_SAT }],
+            authority: Some(name("Two Friends GmbH")),
+            limits: vec![name("a day")],
+            signed_before: true,
+        }
+    }
+
+    fn decoded(review: Review) -> Result<Reply, CodecError> {
+        Reply::from_bytes(&Reply { id: 1, body: ReplyBody::Review(Box::new(review)) }.to_bytes())
+    }
+
+    #[test]
+    fn a_review_survives_its_bytes_and_every_part_counts() {
+        assert_eq!(decoded(review()).unwrap().body, ReplyBody::Review(Box::new(review())));
+        let bytes = Reply { id: 1, body: ReplyBody::Review(Box::new(review())) }.to_bytes();
+        for end in 0..bytes.len() {
+            assert!(Reply::from_bytes(&bytes[..end]).is_err(), "{end}");
+        }
+        assert!(Reply::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn approvers_are_capped_by_number_and_by_length() {
+        let approval = || review().approvals[0].clone();
+        let with = |approvals| decoded(Review { approvals, ..review() });
+        assert!(with(vec![approval(); MAX_APPROVALS]).is_ok());
+        assert!(with(vec![approval(); MAX_APPROVALS + 1]).is_err());
+        let long = |len| ReviewApproval { by: "a".repeat(len), ..approval() };
+        assert!(with(vec![long(MAX_NAME_LEN)]).is_ok());
+        assert!(with(vec![long(MAX_NAME_LEN + 1)]).is_err());
+    }
 }

@@ -1,14 +1,19 @@
 //! The gatekeeper's judgement of one file: a function of state, file and time.
 
+use crate::approvals::fresh;
 use crate::ledger::event::Reserved;
-use crate::ledger::state::{BoundWallet, Reservation, State};
+use crate::ledger::state::{Reservation, Spent, State, TrailTooLong};
+use crate::payment::{Applying, Lacking, Payment};
 use crate::submission::{Asked, Submission};
-use policies::check::{Check, Code, Finding, Outcome};
+use policies::approval::Approval;
+use policies::check::{Check, Code, Finding, Outcome, Rule};
 use policies::evidence::Previous;
 use policies::history::Charge;
-use policies::judge::{Case, Verdict, judge};
-use policies::permit::PermitStatement;
+use policies::id::PermitId;
+use policies::judge::{Case, Verdict, judge, replacement};
+use policies::permit::{MAX_NAMED, PermitStatement};
 use policies::spend::Spend;
+use std::collections::BTreeSet;
 
 /// What it comes to.
 #[must_use]
@@ -17,8 +22,27 @@ pub enum Assessment {
     Standing(Box<Reservation>),
     /// Nothing refuses: this is to be reserved.
     Good(Box<Reserved>),
+    /// Nothing refuses, and people must agree first.
+    Needs(Box<Needs>),
+    /// A vault must show first which permits it used.
+    Trail(TrailTooLong),
     /// Everything that refuses.
     Refused(Vec<Finding>),
+}
+
+/// Approvals that are missing, and everything there is to say about them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// What is missing.
+    pub lacking: Vec<Lacking>,
+    /// The rules that want approvals.
+    pub applying: Vec<Applying>,
+    /// Who agreed.
+    pub approved: Vec<String>,
+    /// Approvals that the ledger was not told of.
+    pub fresh: Vec<Approval>,
+    /// Whether the ledger knows that the payment waits.
+    pub is_known: bool,
 }
 
 /// Judges a file. Checks that ask refuse unless they are accepted by number.
@@ -57,50 +81,63 @@ pub fn assess(state: &State, submission: &Submission, accepted: &[Check], now: u
             false => Assessment::Refused(refusals),
         };
     }
+    let payment = Payment::new(state, bound, spend, asked, &submission.approvals);
+    let case = payment.case(now);
+    let charge = case.charge();
     refusals.extend(asked.signed.request.differences(spend, now));
-    refusals.extend(fulfilled(state, asked));
-    refusals.extend(overlaps(state, spend));
+    refusals.extend(changed_since_permits(state, submission, asked, spend));
+    refusals.extend(spent(state, spend, &charge));
+    refusals.extend(overlaps(state, spend, &charge));
     refusals.extend(unproven(submission, spend));
-    match judge_case(state, bound, spend, asked, now) {
-        Verdict::Permitted(charge) if refusals.is_empty() => {
-            let accepted = asks(submission).filter(|check| accepted.contains(check)).collect();
-            Assessment::Good(Box::new(Reserved {
-                statement: statement(state, bound, spend, asked, &charge, now),
-                spend: spend.clone(),
-                request: asked.signed.clone(),
-                charge,
-                accepted,
-            }))
-        }
-        Verdict::Permitted(_) => Assessment::Refused(refusals),
-        Verdict::Refused(findings) => {
-            refusals.extend(findings);
-            Assessment::Refused(refusals)
-        }
+    let predecessors = predecessors(state, &case, &charge);
+    if predecessors.len() > MAX_NAMED {
+        let message =
+            format!("it would replace {} permits, at most {MAX_NAMED} are named", predecessors.len());
+        refusals.push(Finding::refuse(Rule::NotReplaceable, message).hint("wait until one of them is mined"));
+    }
+    let verdict = judge(&case);
+    if let Verdict::Refused(findings) = &verdict {
+        refusals.extend(findings.iter().cloned());
+    }
+    match verdict {
+        _ if !refusals.is_empty() => Assessment::Refused(refusals),
+        Verdict::Needs(missing) => Assessment::Needs(Box::new(Needs {
+            lacking: payment.lacking(missing),
+            applying: payment.applying(&case),
+            approved: payment.names(),
+            fresh: fresh(state, asked, &payment.agreed),
+            is_known: state.waiting_for(&asked.signed.request.id()).is_some(),
+        })),
+        Verdict::Permitted(charge) => match state.trails(bound) {
+            Err(error) => Assessment::Trail(error),
+            Ok(trails) => {
+                let statement = statement(&payment, &case, &charge, predecessors);
+                let accepted = asks(submission).filter(|check| accepted.contains(check)).collect();
+                let approvals = payment.agreed.iter().map(|agreed| agreed.approval.clone()).collect();
+                let (spend, request) = (spend.clone(), asked.signed.clone());
+                Assessment::Good(Box::new(Reserved {
+                    spend,
+                    request,
+                    charge: *charge,
+                    statement,
+                    trails,
+                    approvals,
+                    accepted,
+                }))
+            }
+        },
+        // Its reasons are among the refusals.
+        Verdict::Refused(_) => Assessment::Refused(refusals),
     }
 }
 
-fn judge_case(state: &State, bound: &BoundWallet, spend: &Spend, asked: &Asked, now: u64) -> Verdict {
-    judge(&Case {
-        policy: state.policy(),
-        wallet: &bound.wallet,
-        wallet_name: &bound.name,
-        spend,
-        requester: &asked.requester,
-        request: Some(asked.signed.request.id()),
-        history: state.history(),
-        now,
-    })
-}
-
 fn statement(
-    state: &State,
-    bound: &BoundWallet,
-    spend: &Spend,
-    asked: &Asked,
+    payment: &Payment<'_>,
+    case: &Case<'_>,
     charge: &Charge,
-    now: u64,
+    replaces: Vec<PermitId>,
 ) -> PermitStatement {
+    let (state, bound, spend) = (payment.state, payment.bound, payment.spend);
     let policy = state.policy();
     PermitStatement {
         network: spend.network(),
@@ -110,18 +147,45 @@ fn statement(
         unsigned_txid: spend.unsigned_txid(),
         outflow: charge.outflow,
         fee: spend.fee(),
-        request: asked.signed.request.id(),
-        approvals: vec![],
+        request: payment.asked.signed.request.id(),
+        approvals: payment.counted(case, charge),
         policy_version: policy.terms().version,
         policy: policy.id(),
         revocation_version: 0,
-        anchor: asked.signed.request.anchor,
-        replaces: vec![],
-        // No headers are read in this version.
-        issued_mtp: 0,
-        issued: now,
-        expires: now.saturating_add(policy.terms().permit_valid_for),
+        anchor: charge.anchor,
+        replaces,
+        heads: state.heads(bound),
+        issued_mtp: case.time,
+        issued: case.now,
+        expires: case.now.saturating_add(policy.terms().permit_valid_for),
     }
+}
+
+/// The permits in whose place this one comes.
+fn predecessors(state: &State, case: &Case<'_>, charge: &Charge) -> Vec<PermitId> {
+    let earlier = replacement::predecessors(case, charge);
+    let held = earlier.filter_map(|earlier| state.reservation(&earlier.spend));
+    held.map(|held| held.reserved.statement.id()).collect()
+}
+
+/// A permit of ours in the file that is for another spend of the same request: somebody changed the file since.
+fn changed_since_permits(
+    state: &State,
+    submission: &Submission,
+    asked: &Asked,
+    spend: &Spend,
+) -> Vec<Finding> {
+    let request = asked.signed.request.id();
+    let ours = submission.permits.iter().filter(|permit| {
+        let statement = &permit.statement;
+        let is_other = statement.request == request && statement.spend != spend.id();
+        is_other && permit.signer().is_ok_and(|signer| signer == *state.permit_key())
+    });
+    let differences = ours.filter_map(|permit| {
+        let statement = &permit.statement;
+        Some(statement.differences(spend, statement.vaults.first()?.vault, statement.issued))
+    });
+    differences.flatten().collect()
 }
 
 /// An expired request is no objection: what it asked for was reserved in time.
@@ -150,16 +214,30 @@ fn standing_objections(reservation: &Reservation, asked: &Asked, spend: &Spend, 
     objections
 }
 
-fn fulfilled(state: &State, asked: &Asked) -> Option<Finding> {
-    let request = &asked.signed.request;
-    let other = state.history().fulfilled(&request.id())?;
-    Some(
-        Finding::refuse(
-            Check::AUTHORISATION,
-            format!("request {} was already permitted as spend {other}", request.number()),
-        )
-        .hint("a request is paid once; ask again for another payment"),
-    )
+/// A coin that a block of the best chain shows to be spent pays nothing else: of a group of replacements one is mined.
+fn spent(state: &State, spend: &Spend, charge: &Charge) -> Vec<Finding> {
+    let mut met = BTreeSet::new();
+    let once = state.spent_already(spend).filter(|spent| met.insert(spent.by));
+    let found = once.map(|Spent { coin, by, confirmed }| {
+        let member = state.reservation_by_txid(&by).filter(|held| {
+            let held = &held.reserved.charge;
+            (&held.wallet, held.anchor) == (&charge.wallet, charge.anchor)
+        });
+        let place = format!("transaction {by} in block {}", confirmed.height);
+        match member {
+            Some(held) => Finding::refuse(
+                Rule::NotReplaceable,
+                format!(
+                    "{} is confirmed already, as {place}: nothing can take its place",
+                    held.reserved.request.request.number()
+                ),
+            )
+            .hint("it is paid; ask for another payment"),
+            None => Finding::refuse(Check::SIGNED_BEFORE, format!("the coin {coin} was spent by {place}"))
+                .hint("let the watch-node look at the chain (`watch-node sync`) and build the payment again"),
+        }
+    });
+    found.collect()
 }
 
 /// C01 without the exception for taproot: a permit reserves coins for ever, so their amounts and owner must be proven
@@ -179,22 +257,18 @@ fn unproven(submission: &Submission, spend: &Spend) -> Option<Finding> {
     )
 }
 
-/// C05: a coin that a permit reserves pays nothing else.
-fn overlaps(state: &State, spend: &Spend) -> Vec<Finding> {
-    spend
-        .inputs()
-        .iter()
-        .filter_map(|input| {
-            let other = state.reserved_by(&input.outpoint)?;
-            Some(
-                Finding::refuse(
-                    Check::SIGNED_BEFORE,
-                    format!("the coin {} is reserved by spend {other}, which is permitted", input.outpoint),
-                )
-                .hint("pay with other coins; `watch-node pay` leaves reserved ones out"),
-            )
-        })
-        .collect()
+/// C05: a coin that a permit of another group reserves pays nothing else.
+fn overlaps(state: &State, spend: &Spend, charge: &Charge) -> Vec<Finding> {
+    let overlapping = state.reserved_elsewhere(spend, charge);
+    let found = overlapping.map(|(coin, held)| {
+        let (number, other) = (held.reserved.request.request.number(), held.reserved.charge.spend);
+        Finding::refuse(
+            Check::SIGNED_BEFORE,
+            format!("the coin {coin} is reserved by spend {other}, which is permitted for {number}"),
+        )
+        .hint("pay with other coins; `watch-node pay` leaves reserved ones out")
+    });
+    found.collect()
 }
 
 fn asks(submission: &Submission) -> impl Iterator<Item = Check> {

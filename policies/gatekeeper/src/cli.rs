@@ -2,8 +2,12 @@
 
 use crate::Error;
 use crate::commands;
+use crate::commands::approve::By;
+use crate::commands::submit::Unapproved;
 use crate::folder::default_folder;
+use crate::ledger::alarm::IncidentId;
 use crate::report::Report;
+use bitcoin::BlockHash;
 use clap::{Parser, Subcommand};
 use policies::check::Check;
 use serde_json::Value;
@@ -39,6 +43,9 @@ enum Command {
         /// An Ed25519 SSH key, or the .pub file of one that an agent holds
         #[arg(long, value_name = "FILE")]
         permit_key: PathBuf,
+        /// Height and hash of a block where the chain of headers begins [default: the genesis block]
+        #[arg(long, value_name = "HEIGHT:HASH", value_parser = checkpoint)]
+        checkpoint: Option<(u32, BlockHash)>,
     },
     /// Policies
     #[command(subcommand)]
@@ -82,7 +89,47 @@ enum Command {
         #[arg(long, value_delimiter = ',', value_name = "CHECKS")]
         accept: Vec<Check>,
     },
-    /// Issue the permit of a request
+    /// Read what is asked for, and agree to it; needs no ledger
+    #[command(
+        group(clap::ArgGroup::new("by").required(true).args(["key", "text", "signature"])),
+        after_help = "Example: gatekeeper approve P-0042-request.psbt --key ~/.ssh/anna -o P-0042-anna.psbt\n\n\
+                      With OpenSSH alone:\n  gatekeeper approve P-0042-request.psbt --text -o approval.txt\n  \
+                      ssh-keygen -Y sign -n airlock-approve -f ~/.ssh/anna approval.txt\n  \
+                      gatekeeper approve P-0042-request.psbt --signature approval.txt.sig -o P-0042-anna.psbt"
+    )]
+    Approve {
+        /// Requests as a terminal signed them
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The approver's SSH key, or the .pub file of one that an agent or a FIDO stick holds
+        #[arg(long, value_name = "F")]
+        key: Option<PathBuf>,
+        /// Print exactly the text that is signed, or write it with -o
+        #[arg(long)]
+        text: bool,
+        /// Add a signature that `ssh-keygen -Y sign -n airlock-approve` made over that text
+        #[arg(long, value_name = "SIGFILE")]
+        signature: Option<PathBuf>,
+        /// The approved file [default: NAME-approved.psbt]
+        #[arg(short, value_name = "OUT")]
+        out: Option<PathBuf>,
+    },
+    /// List the payments that wait for approvals
+    #[command(after_help = "Example: gatekeeper pending --json")]
+    Pending,
+    /// Say why: of a permitted payment by which rules, of a waiting one for whom, of a file what would pass
+    #[command(after_help = "Example: gatekeeper why P-0042")]
+    Why {
+        /// P-0042, the first eight or more digits of a request's or spend's id, or a file
+        what: String,
+        /// Accept checks that ask, by number: C19,C20
+        #[arg(long, value_delimiter = ',', value_name = "CHECKS")]
+        accept: Vec<Check>,
+    },
+    /// Say what each window holds, and what is left
+    #[command(after_help = "Example: gatekeeper budget --json")]
+    Budget,
+    /// Issue the permit of a request that has its approvals
     #[command(after_help = "Example: gatekeeper issue P-0042-request.psbt -o P-0042-permitted.psbt")]
     Issue {
         /// A request
@@ -93,6 +140,28 @@ enum Command {
         /// Accept checks that ask, by number: C19,C20
         #[arg(long, value_delimiter = ',', value_name = "CHECKS")]
         accept: Vec<Check>,
+    },
+    /// Take what blocks and vaults showed; say how far every permit has come, and what no permit explains
+    #[command(after_help = "Example: gatekeeper reconcile --facts facts.airlock --receipts receipts.json")]
+    Reconcile {
+        /// From `watch-node facts -o F`
+        #[arg(long, value_name = "F")]
+        facts: Vec<PathBuf>,
+        /// From `cold-signer receipts -o F`
+        #[arg(long, value_name = "F")]
+        receipts: Vec<PathBuf>,
+    },
+    /// End an incident that was looked into, so that payments are permitted again
+    #[command(
+        after_help = "Example: gatekeeper unfreeze --incident 3f… --reason \"CFO: own sweep, minutes of 3 May\""
+    )]
+    Unfreeze {
+        /// The incident, as `reconcile` and `show` name it
+        #[arg(long, value_name = "ID")]
+        incident: IncidentId,
+        /// Who decided it and why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// List what was permitted
     #[command(after_help = "Example: gatekeeper show --json")]
@@ -137,7 +206,7 @@ impl Command {
     fn writes_to_stdout(&self) -> bool {
         let out = match self {
             Command::Request { out, .. } | Command::Issue { out, .. } => Some(out),
-            Command::Submit { out, .. } => out.as_ref(),
+            Command::Submit { out, .. } | Command::Approve { out, .. } => out.as_ref(),
             _ => None,
         };
         out.is_some_and(|out| out.as_os_str() == "-")
@@ -157,6 +226,9 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
+            if let Some(report) = error.report().filter(|_| !arguments.json) {
+                print_report(report, false, to_stdout);
+            }
             print_error(&error, arguments.json);
             ExitCode::from(error.exit_code())
         }
@@ -171,30 +243,75 @@ fn run(arguments: &Arguments) -> Result<Report, Error> {
         });
     }
     let now = unix_time();
+    let show = |lines: &[String]| {
+        if arguments.command.writes_to_stdout() {
+            lines.iter().for_each(|line| eprintln!("{line}"));
+        } else if !arguments.json {
+            print_lines(lines);
+        }
+    };
     let data = || arguments.data.clone().map_or_else(default_folder, Ok);
     match &arguments.command {
-        Command::Init { policy, permit_key } => commands::init::run(&data()?, policy, permit_key, now),
+        Command::Init { policy, permit_key, checkpoint } => {
+            commands::init::run(&data()?, policy, permit_key, *checkpoint, now)
+        }
         Command::Policy(PolicyCommand::Check { file }) => commands::policy_check::run(file),
         Command::Vault(VaultCommand::Add { export, wallet }) => {
             commands::vault_add::run(&data()?, export, wallet.as_deref(), now)
         }
-        Command::Request { file, key, out } => commands::request::run(file, key, out, now, |lines| {
-            if arguments.command.writes_to_stdout() {
-                lines.iter().for_each(|line| eprintln!("{line}"));
-            } else if !arguments.json {
-                print_lines(lines);
+        Command::Request { file, key, out } => commands::request::run(file, key, out, now, show),
+        Command::Approve { files, text: true, out, .. } => match files.as_slice() {
+            [file] => {
+                let (report, text) = commands::approve::text(file, out.as_deref(), now)?;
+                if let Some(text) = text.filter(|_| !arguments.json) {
+                    // To the byte: what is printed is what is signed.
+                    let _ = std::io::stdout().write_all(text.as_bytes());
+                }
+                Ok(report)
             }
-        }),
+            _ => Err(Error::Usage {
+                message: "--text is for one file".to_owned(),
+                hint: "each file has a text of its own: run it once for each".to_owned(),
+            }),
+        },
+        Command::Approve { files, key, signature, out, .. } => {
+            let by = match (key, signature) {
+                (Some(key), _) => By::Key(key),
+                (None, Some(file)) => By::Signature(file),
+                (None, None) => {
+                    return Err(Error::Usage {
+                        message: "nobody is named who approves".to_owned(),
+                        hint: "name a key with --key, or a signature with --signature".to_owned(),
+                    });
+                }
+            };
+            commands::approve::run(files, by, out.as_deref(), now, show)
+        }
+        Command::Pending => commands::pending::run(&data()?, now),
+        Command::Why { what, accept } => commands::why::run(&data()?, what, accept, now),
+        Command::Budget => commands::budget::run(&data()?),
         Command::Submit { files, out, accept } => {
-            commands::submit::run(&data()?, files, out.as_deref(), accept, now)
+            commands::submit::run(&data()?, files, out.as_deref(), accept, Unapproved::Waits, now)
         }
         Command::Check { file, accept } => commands::check::run(&data()?, file, accept, now),
         Command::Issue { file, out, accept } => {
-            commands::submit::run(&data()?, std::slice::from_ref(file), Some(out), accept, now)
+            let files = std::slice::from_ref(file);
+            commands::submit::run(&data()?, files, Some(out), accept, Unapproved::IsForgotten, now)
         }
+        Command::Reconcile { facts, receipts } => commands::reconcile::run(&data()?, facts, receipts, now),
+        Command::Unfreeze { incident, reason } => commands::unfreeze::run(&data()?, incident, reason, now),
         Command::Show => commands::show::run(&data()?),
         Command::Log(LogCommand::Verify) => commands::log_verify::run(&data()?),
     }
+}
+
+/// `HEIGHT:HASH`.
+fn checkpoint(text: &str) -> Result<(u32, BlockHash), String> {
+    let parts =
+        text.split_once(':').and_then(|(height, hash)| Some((height.parse().ok()?, hash.parse().ok()?)));
+    parts.ok_or_else(|| {
+        "a height, a colon and a block's hash of 64 hexadecimal digits are expected".to_owned()
+    })
 }
 
 /// The only reading of the clock. Before 1970 it says 0, which every ledger refuses as set back.

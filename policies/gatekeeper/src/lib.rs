@@ -12,15 +12,25 @@
     )
 )]
 
+mod approvals;
 mod assessment;
+pub mod chain;
 pub mod cli;
+mod clock;
 mod commands;
 mod date;
+mod draft;
 mod error;
 pub mod export;
 pub mod file;
 mod folder;
+mod headroom;
+mod incident;
+mod intake;
 pub mod ledger;
+mod payment;
+mod people;
+mod receipts;
 mod report;
 pub mod signer;
 mod submission;

@@ -1,14 +1,18 @@
 //! A file that was submitted: the payment that it holds and the request that came with it.
 
 use crate::Error;
+use crate::commands::reconcile::read_facts;
 use crate::ledger::state::State;
+use policies::approval::Approval;
 use policies::check::{Check, Finding};
 use policies::codec::Canonical;
+use policies::permit::Permit;
 use policies::policy::Requester;
 use policies::request::SignedRequest;
 use policies::wallet::Wallet;
 use psbt_tools::document::Document;
 use psbt_tools::envelope::{Envelope, Kind};
+use psbt_tools::facts::Facts;
 use psbt_tools::import::{Context, Imported, import_document};
 use psbt_tools::strict;
 
@@ -18,6 +22,10 @@ pub struct Submission {
     pub imported: Imported,
     /// The request and who signed it, or why there is none.
     pub asked: Result<Asked, Finding>,
+    /// The approvals that came with it. Whether they are good is not asked here.
+    pub approvals: Vec<Approval>,
+    /// The permits that came with it, whoever signed them.
+    pub permits: Vec<Permit>,
 }
 
 /// A request whose signature was verified.
@@ -30,13 +38,17 @@ pub struct Asked {
 }
 
 impl Submission {
-    /// Reads a PSBT. Which fees are absurd is the policy's to say, so the request is verified first.
+    /// Reads a PSBT with the wallets of a state. Which fees are absurd is the policy's to say, so the request is verified
+    /// first.
     ///
     /// # Errors
-    /// [`Error::Psbt`] when the bytes are no PSBT; failed checks are findings.
-    pub fn read(bytes: Vec<u8>, state: &State, now: u64) -> Result<Self, Error> {
-        let document = Document::parse(bytes)?;
-        let asked = request_of(&Envelope::read(&strict::parse(document.psbt_bytes())?)?);
+    /// [`Error::Psbt`] when the bytes are no PSBT, [`Error::Document`] when an approval or a permit cannot be read; failed
+    /// checks are findings.
+    pub fn read(document: Document, state: &State, now: u64) -> Result<Self, Error> {
+        let envelope = Envelope::read(&strict::parse(document.psbt_bytes())?)?;
+        let asked = request_of(&envelope);
+        let approvals = documents(&envelope, Kind::Approval, "an approval")?;
+        let permits = documents(&envelope, Kind::Permit, "a permit")?;
         let mut context = Context { network: Some(state.network()), now: Some(now), ..Context::default() };
         if let Ok(Asked { signed, requester }) = &asked
             && let Some(bound) = state.wallet(&signed.request.wallet)
@@ -45,8 +57,17 @@ impl Submission {
             context.fees = state.policy().fee_bounds(requester, &bound.name);
         }
         let wallets: Vec<Wallet> = state.wallets().map(|bound| bound.wallet.clone()).collect();
-        Ok(Self { imported: import_document(document, &wallets, &context)?, asked })
+        Ok(Self { imported: import_document(document, &wallets, &context)?, asked, approvals, permits })
     }
+}
+
+/// What the chain proves, as it came with a payment.
+///
+/// # Errors
+/// [`Error::Psbt`] when the bytes are no PSBT, [`Error::Document`] when the facts cannot be read.
+pub fn facts(document: &Document) -> Result<Vec<Facts>, Error> {
+    let envelope = Envelope::read(&strict::parse(document.psbt_bytes())?)?;
+    envelope.get(Kind::Facts).map(read_facts).collect()
 }
 
 /// The one signed request of an envelope. An unsigned draft beside it says nothing.
@@ -72,8 +93,14 @@ fn request_of(envelope: &Envelope) -> Result<Asked, Finding> {
 /// # Errors
 /// [`Error::Document`] when one cannot be read.
 pub fn requests(envelope: &Envelope) -> Result<Vec<SignedRequest>, Error> {
-    envelope
-        .get(Kind::Request)
-        .map(|bytes| SignedRequest::from_bytes(bytes).map_err(|error| Error::document("the request", error)))
-        .collect()
+    documents(envelope, Kind::Request, "the request")
+}
+
+/// Every document of a kind.
+///
+/// # Errors
+/// [`Error::Document`] when one cannot be read.
+pub fn documents<T: Canonical>(envelope: &Envelope, kind: Kind, what: &'static str) -> Result<Vec<T>, Error> {
+    let read = |bytes| T::from_bytes(bytes).map_err(|error| Error::document(what, error));
+    envelope.get(kind).map(read).collect()
 }

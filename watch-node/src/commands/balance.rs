@@ -5,7 +5,7 @@ use std::path::Path;
 use psbt_tools::money::amount_text;
 use serde_json::json;
 
-use super::chosen;
+use super::{chosen, covered};
 use crate::coins::{Balance, unspent};
 use crate::error::Result;
 use crate::output::Output;
@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let store = Store::open(dir)?;
     let wallet = chosen(&store, args.name.as_deref())?;
-    let balance = Balance::of(&unspent(&store, wallet.map(|wallet| wallet.id))?)?;
+    let balance = Balance::of(&unspent(&store, wallet.as_ref().map(|wallet| wallet.id))?)?;
     let total = balance.total()?;
     let height = store.tip()?.map(|tip| tip.height);
     let mut text = String::new();
@@ -38,7 +38,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     }
     text.push_str(&match height {
         Some(height) => format!("as of height {height}"),
-        None => "nothing scanned yet: run `watch-node sync`".to_owned(),
+        None => "nothing scanned yet".to_owned(),
     });
     let json = json!({
         "confirmed_sat": balance.confirmed.to_sat(),
@@ -49,5 +49,5 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         "total_sat": total.to_sat(),
         "height": height,
     });
-    Ok(Output::done(text, json))
+    Ok(covered(&store, wallet.as_ref(), text, json))
 }

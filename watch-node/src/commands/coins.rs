@@ -6,7 +6,7 @@ use bitcoin::Address;
 use psbt_tools::money::amount_text;
 use serde_json::json;
 
-use super::chosen;
+use super::{chosen, covered};
 use crate::coins::unspent;
 use crate::error::Result;
 use crate::output::Output;
@@ -28,7 +28,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let names = store.wallets()?;
     let mut text = String::new();
     let mut list = Vec::new();
-    for coin in unspent(&store, wallet.map(|wallet| wallet.id))? {
+    for coin in unspent(&store, wallet.as_ref().map(|wallet| wallet.id))? {
         let address = Address::from_script(&coin.script, network).ok().map(|address| address.to_string());
         let name =
             names.iter().find(|wallet| wallet.id == coin.place.wallet).map(|wallet| &wallet.imported.name);
@@ -58,5 +58,5 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     if list.is_empty() {
         text.push_str("no coins");
     }
-    Ok(Output::done(text, json!({"coins": list})))
+    Ok(covered(&store, wallet.as_ref(), text, json!({"coins": list})))
 }

@@ -6,7 +6,7 @@ use bitcoin::Amount;
 use psbt_tools::money::amount_text;
 use serde_json::json;
 
-use super::chosen;
+use super::{chosen, covered};
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::store::Store;
@@ -26,7 +26,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let tip = store.tip()?.map_or(0, |tip| tip.height);
     let mut text = String::new();
     let mut list = Vec::new();
-    for own in store.history(wallet.map(|wallet| wallet.id))? {
+    for own in store.history(wallet.as_ref().map(|wallet| wallet.id))? {
         let txid = own.transaction.compute_txid();
         let delta_sat = signed_difference(own.received_sat, own.sent_sat)?;
         let height = own.confirmed.map(|(height, _)| height);
@@ -52,7 +52,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     if list.is_empty() {
         text.push_str("no transactions");
     }
-    Ok(Output::done(text, json!({"history": list})))
+    Ok(covered(&store, wallet.as_ref(), text, json!({"history": list})))
 }
 
 fn signed_difference(received_sat: u64, sent_sat: u64) -> Result<i64> {

@@ -2,8 +2,10 @@
 
 pub mod address;
 pub mod balance;
+pub mod bump;
 pub mod coins;
 pub mod demo;
+pub mod facts;
 pub mod history;
 pub mod init;
 pub mod pay;
@@ -13,6 +15,7 @@ pub mod regtest;
 pub mod status;
 pub mod submit;
 pub mod sync;
+pub mod terms;
 pub mod trust;
 pub mod wallet;
 
@@ -21,12 +24,14 @@ use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bitcoin::{Address, Network};
+use serde_json::Value;
 
 use crate::chain::core::Core;
 use crate::chain::embedded::Embedded;
 use crate::chain::{BlockSource, Relay};
 use crate::config::{ChainConfig, Config};
 use crate::error::{Error, Result};
+use crate::output::Output;
 use crate::store::{Store, WatchedWallet};
 
 /// A chain source that also relays.
@@ -45,6 +50,26 @@ pub fn open_chain(dir: &Path, config: &Config) -> Result<Box<dyn Chain>> {
 /// The named wallet's row, or `None` for all wallets.
 fn chosen(store: &Store, name: Option<&str>) -> Result<Option<WatchedWallet>> {
     name.map(|name| store.wallet(name)).transpose()
+}
+
+/// That the blocks in which this wallet, or each of them, may have been paid were begun to be read: what was never looked
+/// at is not nothing. Errors: [`Error::NotScanned`].
+fn scanned(store: &Store, wallet: Option<&WatchedWallet>) -> Result<()> {
+    let Some(tip) = store.tip()? else { return Err(Error::NotScanned(None)) };
+    let wallets = match wallet {
+        Some(wallet) => vec![wallet.clone()],
+        None => store.wallets()?,
+    };
+    let unread = wallets.into_iter().map(|wallet| wallet.imported).find(|w| w.birthday > tip.height);
+    unread.map_or(Ok(()), |wallet| Err(Error::NotScanned(Some(wallet.name))))
+}
+
+/// The result when that was scanned which it speaks of, else the same as a refusal.
+fn covered(store: &Store, wallet: Option<&WatchedWallet>, text: String, json: Value) -> Output {
+    match scanned(store, wallet) {
+        Ok(()) => Output::done(text, json),
+        Err(unscanned) => Output::refused(text, json, unscanned),
+    }
 }
 
 /// Unix time.

@@ -8,10 +8,11 @@ use psbt_tools::money::amount_text;
 use psbt_tools::{display, files};
 use serde_json::{Value, json};
 
+use super::now;
 use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::payment::{Stage, Stages};
-use crate::store::{Payment, Store};
+use crate::stage::{Stage, Stages};
+use crate::store::{Attempt, Payment, Store};
 
 /// Lists payments as of the last sync.
 #[derive(Debug, clap::Args)]
@@ -32,21 +33,37 @@ enum Command {
         #[arg(value_parser = parse_number, value_name = "P-0042")]
         payment: u32,
     },
-    /// Writes a payment's request file again, byte for byte.
-    #[command(after_help = "Example: watch-node payments export P-0042 -o again.psbt")]
+    /// Writes an attempt's request file again, byte for byte.
+    #[command(
+        after_help = "Example: watch-node payments export P-0042 -o again.psbt\nExample: watch-node payments export P-0042 \
+--attempt 1 -o first.psbt"
+    )]
     Export {
         /// Its number.
         #[arg(value_parser = parse_number, value_name = "P-0042")]
         payment: u32,
+        /// Which attempt of it [default: the last].
+        #[arg(long, value_name = "N")]
+        attempt: Option<u32>,
         /// Where it is written.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+    },
+    /// Gives up a payment of which nothing came back, and frees its coins.
+    ///
+    /// Refused while a permit, a receipt or a signed transaction of it is known here: take such a payment back with `bump
+    /// --to-self`.
+    #[command(after_help = "Example: watch-node payments abandon P-0042")]
+    Abandon {
+        /// Its number.
+        #[arg(value_parser = parse_number, value_name = "P-0042")]
+        payment: u32,
     },
 }
 
 /// Lists, shows or exports.
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
-    let store = Store::open(dir)?;
+    let mut store = Store::open(dir)?;
     match &args.command {
         None => {
             let stages = Stages::load(&store)?;
@@ -59,26 +76,13 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             let text = if texts.is_empty() { "no payments".to_owned() } else { texts.join("\n") };
             Ok(Output::done(text, json!({"payments": list})))
         }
-        Some(Command::Show { payment }) => {
+        Some(Command::Show { payment }) => show(&store, &store.payment(*payment)?),
+        Some(Command::Export { payment, attempt, output }) => {
+            let _lock = store.lock()?;
             let payment = store.payment(*payment)?;
-            let (mut text, json) = describe(&store, &Stages::load(&store)?, &payment)?;
-            let network = store.network()?;
-            for recipient in &payment.request.recipients {
-                let to = Address::from_script(&recipient.script, network)
-                    .map_or_else(|_| recipient.script.to_hex_string(), |address| address.to_string());
-                text.push_str(&format!("\nto       {to}  {}", amount_text(recipient.amount)));
-            }
-            text.push_str(&format!(
-                "\nfee      {}\nspend    {}\npurpose  {}",
-                amount_text(payment.spend.fee()),
-                payment.spend.id(),
-                display::escape(&payment.request.purpose)
-            ));
-            Ok(Output::done(text, json))
-        }
-        Some(Command::Export { payment, output }) => {
-            let payment = store.payment(*payment)?;
-            files::write_new(output, &payment.file, 0o600)?;
+            let attempt = payment.attempt(*attempt)?;
+            files::write_new(output, &store.attempt_file(attempt)?, 0o600)?;
+            store.mark_exported(attempt)?;
             // Standard output carries the file itself when that is asked for.
             let text = match output.as_os_str() == "-" {
                 true => String::new(),
@@ -86,51 +90,146 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
                     format!("{} is written to {}", payment.name(), display::escape(&output.to_string_lossy()))
                 }
             };
-            Ok(Output::done(text, json!({"payment": payment.name(), "file": output})))
+            let json = json!({"payment": payment.name(), "attempt": attempt.nth, "file": output});
+            Ok(Output::done(text, json))
+        }
+        Some(Command::Abandon { payment }) => {
+            let _lock = store.lock()?;
+            abandon(&mut store, *payment)
         }
     }
 }
 
+fn show(store: &Store, payment: &Payment) -> Result<Output> {
+    let stages = Stages::load(store)?;
+    let (mut text, json) = describe(store, &stages, payment)?;
+    let (_, attempt) = stages.of(payment)?;
+    let network = store.network()?;
+    if attempt.request.recipients.is_empty() {
+        text.push_str("\nto       itself");
+    }
+    for recipient in &attempt.request.recipients {
+        let to = Address::from_script(&recipient.script, network)
+            .map_or_else(|_| recipient.script.to_hex_string(), |address| address.to_string());
+        text.push_str(&format!("\nto       {to}  {}", amount_text(recipient.amount)));
+    }
+    text.push_str(&format!(
+        "\nfee      {}\nspend    {}\npurpose  {}",
+        amount_text(attempt.spend.fee()),
+        attempt.spend.id(),
+        display::escape(&attempt.request.purpose)
+    ));
+    Ok(Output::done(text, json))
+}
+
+/// Frees the coins of a payment of which nothing is known but that it was asked for.
+fn abandon(store: &mut Store, number: u32) -> Result<Output> {
+    let payment = store.payment(number)?;
+    let stages = Stages::load(store)?;
+    if let Some(reason) = payment.attempts.iter().find_map(|attempt| stages.trace(attempt)) {
+        return Err(Error::UnderWay { payment: payment.name(), reason });
+    }
+    let again = payment.abandoned.is_some();
+    if !again {
+        store.set_abandoned(number, Some(now()))?;
+    }
+    let mut coins: Vec<_> = payment.attempts.iter().flat_map(|attempt| attempt.spend.inputs()).collect();
+    coins.sort_by_key(|input| input.outpoint);
+    coins.dedup_by_key(|input| input.outpoint);
+    let freed: Amount = coins.iter().map(|input| input.value).sum();
+    let text = format!(
+        "{} is abandoned{}: {} in {} coin{} {} free for other payments.\n\
+         A permit for it may still be under way: have its files destroyed, the permitted one above all.\n\
+         If the gatekeeper has permitted it, its budget stays charged.",
+        payment.name(),
+        if again { " already" } else { "" },
+        amount_text(freed),
+        coins.len(),
+        if coins.len() == 1 { "" } else { "s" },
+        if coins.len() == 1 { "is" } else { "are" },
+    );
+    let json = json!({
+        "payment": payment.name(),
+        "state": Stage::Abandoned.word(),
+        "again": again,
+        "coins": coins.iter().map(|input| input.outpoint.to_string()).collect::<Vec<_>>(),
+        "freed_sat": freed.to_sat(),
+    });
+    Ok(Output::done(text, json))
+}
+
 fn describe(store: &Store, stages: &Stages<'_>, payment: &Payment) -> Result<(String, Value)> {
-    let stage = stages.of(payment)?;
+    let (stage, leading) = stages.of(payment)?;
     let wallet = store.wallets()?.into_iter().find(|wallet| wallet.id == payment.wallet);
     let wallet = wallet.map(|wallet| wallet.imported.name).ok_or(Error::CorruptStore("payment's wallet"))?;
-    let paid: Amount = payment.request.recipients.iter().map(|recipient| recipient.amount).sum();
-    let depth = match stage.confirmations() {
-        0 => String::new(),
-        1 => ", 1 confirmation".to_owned(),
-        depth => format!(", {depth} confirmations"),
-    };
-    let text = format!(
-        "{}  {}  {}  {}{depth}\n        {}",
+    let mut text = format!(
+        "{}  {}  {}  {}\n        {}",
         payment.name(),
         wallet,
-        amount_text(paid),
-        stage.word(),
-        payment.unsigned_txid
+        amount_text(paid(leading)),
+        stage_text(stage),
+        leading.unsigned_txid
     );
+    let mut attempts = Vec::new();
+    for attempt in &payment.attempts {
+        let stage = stages.of_attempt(payment, attempt)?;
+        if payment.attempts.len() > 1 {
+            text.push_str(&format!(
+                "\n        attempt {}  {}{}, fee {}\n          {}",
+                attempt.nth,
+                stage_text(stage),
+                if attempt.request.recipients.is_empty() { ", back to itself" } else { "" },
+                amount_text(attempt.spend.fee()),
+                attempt.unsigned_txid
+            ));
+        }
+        attempts.push(described(attempt, stage));
+    }
+    let mut json = described(leading, stage);
+    if let Some(object) = json.as_object_mut() {
+        object.insert("payment".to_owned(), payment.name().into());
+        object.insert("wallet".to_owned(), wallet.into());
+        object.insert("abandoned".to_owned(), payment.abandoned.into());
+        object.insert("attempts".to_owned(), attempts.into());
+    }
+    Ok((text, json))
+}
+
+fn described(attempt: &Attempt, stage: Stage) -> Value {
     let replaced_by = match stage {
         Stage::Replaced(txid) => Some(txid.to_string()),
         _ => None,
     };
-    let json = json!({
-        "payment": payment.name(),
-        "wallet": wallet,
+    json!({
+        "attempt": attempt.nth,
         "state": stage.word(),
         "confirmations": stage.confirmations(),
-        "txid": payment.unsigned_txid.to_string(),
-        "spend_id": payment.spend.id().to_string(),
-        "request_id": payment.request.id().to_string(),
-        "amount_sat": paid.to_sat(),
-        "fee_sat": payment.spend.fee().to_sat(),
-        "purpose": payment.request.purpose,
-        "created": payment.created,
-        "expires": payment.request.expires,
+        "txid": attempt.unsigned_txid.to_string(),
+        "spend_id": attempt.spend.id().to_string(),
+        "request_id": attempt.request.id().to_string(),
+        "amount_sat": paid(attempt).to_sat(),
+        "fee_sat": attempt.spend.fee().to_sat(),
+        "max_fee_sat": attempt.request.max_fee.to_sat(),
+        "purpose": attempt.request.purpose,
+        "created": attempt.created,
+        "expires": attempt.request.expires,
         "replaced_by": replaced_by,
-    });
-    Ok((text, json))
+    })
 }
 
-fn parse_number(text: &str) -> Result<u32, String> {
+fn paid(attempt: &Attempt) -> Amount {
+    attempt.request.recipients.iter().map(|recipient| recipient.amount).sum()
+}
+
+fn stage_text(stage: Stage) -> String {
+    match stage.confirmations() {
+        0 => stage.word().to_owned(),
+        1 => format!("{}, 1 confirmation", stage.word()),
+        depth => format!("{}, {depth} confirmations", stage.word()),
+    }
+}
+
+/// `P-0042` or `42`.
+pub(super) fn parse_number(text: &str) -> Result<u32, String> {
     parse_payment_number(text).ok_or_else(|| "expected a payment's number, such as P-0042".to_owned())
 }

@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 
 use super::{Chain, open_chain, unix_time};
 use crate::chain::{Acceptance, script};
+use crate::coins::{CoinState, unspent};
 use crate::documents::{Taken, take};
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::payment::spent_outputs;
-use crate::store::{Payment, Store};
+use crate::store::{Attempt, Payment, Store};
 use crate::wallet::OpenWallet;
 
 /// Takes signed payments back, checks them against what was asked for, and broadcasts them.
@@ -58,8 +59,8 @@ fn submit(
     let rules: Vec<_> = wallets.iter().map(|wallet| wallet.rules.clone()).collect();
     let context = Context { network: Some(store.network()?), now: Some(unix_time()), ..Context::default() };
     let first = import(bytes.clone(), &rules, &context)?;
-    let payment = known_payment(store, &first)?;
-    let requested = payment.spend.unsigned_transaction();
+    let (payment, attempt) = known_attempt(store, &first)?;
+    let requested = attempt.spend.unsigned_transaction();
     same_transaction(&requested, &first.psbt().unsigned_tx)?;
 
     let wallet = wallets
@@ -69,39 +70,53 @@ fn submit(
     let context = Context { marks: wallet.marks(store)?, ..context };
     let imported = import(bytes, std::slice::from_ref(&wallet.rules), &context)?;
     let (spend, _) = imported.cleared()?;
-    if spend.id() != payment.spend.id() {
+    if spend.id() != attempt.spend.id() {
         return Err(Error::UnknownPayment(format!(
             "the file claims spend {}, {} is spend {}",
             spend.id(),
             payment.name(),
-            payment.spend.id()
+            attempt.spend.id()
         )));
     }
     // Documents are kept even when signatures are still missing: a permitted file shows its permit.
-    let taken = take(store, wallet, spend, imported.envelope())?;
-    let was_kept = payment.signed.is_some();
-    let transaction = match payment.signed.clone() {
+    let taken = take(store, wallet, &attempt, imported.envelope())?;
+    let was_kept = attempt.signed.is_some();
+    let transaction = match attempt.signed.clone() {
         Some(kept) => kept,
         None => signed(&imported, &requested)?,
     };
-    script::verify(&transaction, &spent_outputs(&payment.spend, &wallet.rules)?)?;
+    script::verify(&transaction, &spent_outputs(&attempt.spend, &wallet.rules)?)?;
+    let is_taken_up = payment.abandoned.is_some();
+    if is_taken_up {
+        still_free(store, &payment, &attempt)?;
+    }
     if let Acceptance::Refused(reason) = chain.test_acceptance(&transaction)? {
         return Err(Error::TransactionRefused { txid: transaction.compute_txid(), reason });
     }
-    store.keep_signed(payment.number, &transaction)?;
+    if is_taken_up {
+        store.set_abandoned(payment.number, None)?;
+    }
+    store.keep_signed(&attempt, &transaction)?;
     let txid = chain.submit(&transaction)?;
-    store.mark_broadcast(payment.number)?;
+    store.mark_broadcast(&attempt)?;
+    let nth = match payment.attempts.len() {
+        1 => String::new(),
+        _ => format!(", attempt {},", attempt.nth),
+    };
     let text = format!(
-        "{} is broadcast: {txid}{}\n{}",
+        "{}{nth} is broadcast: {txid}{}\n{}{}",
         payment.name(),
         if was_kept { " (again, the same bytes as before)" } else { "" },
+        if is_taken_up { "it was abandoned and is taken up again: its coins were still free\n" } else { "" },
         described(taken)
     );
     let json = json!({
         "payment": payment.name(),
+        "attempt": attempt.nth,
         "txid": txid.to_string(),
-        "spend_id": payment.spend.id().to_string(),
+        "spend_id": attempt.spend.id().to_string(),
         "again": was_kept,
+        "taken_up": is_taken_up,
         "permits": taken.permits,
         "receipts": taken.receipts,
         "ignored": taken.ignored,
@@ -109,9 +124,19 @@ fn submit(
     Ok((text, json))
 }
 
-/// The payment that a file belongs to: by the request in its envelope, by its spend, or by a coin that it spends.
-/// Whether it is unchanged is decided afterwards.
-fn known_payment(store: &Store, file: &Imported) -> Result<Payment> {
+/// What was given up may go on only as if it had never been: no other payment counts on its coins. Errors:
+/// [`Error::Abandoned`].
+fn still_free(store: &Store, payment: &Payment, attempt: &Attempt) -> Result<()> {
+    let coins = unspent(store, Some(payment.wallet))?;
+    let is_free =
+        |outpoint| coins.iter().any(|coin| coin.outpoint == outpoint && coin.state != CoinState::Reserved);
+    let taken = attempt.spend.inputs().iter().map(|input| input.outpoint).find(|coin| !is_free(*coin));
+    taken.map_or(Ok(()), |coin| Err(Error::Abandoned { payment: payment.name(), coin }))
+}
+
+/// The attempt that a file belongs to: by its transaction, by the request in its envelope, or by a coin that it spends;
+/// the latest of several. Whether it is unchanged is decided afterwards.
+fn known_attempt(store: &Store, file: &Imported) -> Result<(Payment, Attempt)> {
     let requests: Vec<_> = file
         .envelope()
         .get(Kind::Request)
@@ -120,17 +145,17 @@ fn known_payment(store: &Store, file: &Imported) -> Result<Payment> {
         .collect();
     let transaction = &file.psbt().unsigned_tx;
     let txid = transaction.compute_txid();
-    let spends = |payment: &Payment| {
-        let mut coins = payment.spend.inputs().iter().map(|input| input.outpoint);
+    let spends = |attempt: &Attempt| {
+        let mut coins = attempt.spend.inputs().iter().map(|input| input.outpoint);
         coins.any(|coin| transaction.input.iter().any(|input| input.previous_output == coin))
     };
     let payments = store.payments()?;
-    payments
-        .iter()
-        .find(|payment| payment.unsigned_txid == txid)
-        .or_else(|| payments.iter().find(|payment| requests.contains(&payment.request.id())))
-        .or_else(|| payments.iter().rev().find(|payment| spends(payment)))
-        .cloned()
+    let attempts = || payments.iter().rev().flat_map(|p| p.attempts.iter().rev().map(move |a| (p, a)));
+    attempts()
+        .find(|(_, attempt)| attempt.unsigned_txid == txid)
+        .or_else(|| attempts().find(|(_, attempt)| requests.contains(&attempt.request.id())))
+        .or_else(|| attempts().find(|(_, attempt)| spends(attempt)))
+        .map(|(payment, attempt)| (payment.clone(), attempt.clone()))
         .ok_or_else(|| Error::UnknownPayment(format!("transaction {txid} is no payment of this folder")))
 }
 

@@ -1,12 +1,15 @@
-//! The whole cycle with real processes: key, wallet, funding, payment, signature, broadcast, refusal, reconciliation.
+//! The whole cycle with real processes: key, wallet, funding, payment, signature, broadcast, approval, higher fee, refusal,
+//! reconciliation, and a theft that is noticed.
 //!
 //! Nothing here is a shortcut: every step is a program of this project, of OpenSSH or of Bitcoin Core, started with
 //! the command line that is printed.
 
+mod approval;
 mod forgery;
 mod node;
 mod stage;
 mod story;
+mod theft;
 
 use std::path::Path;
 use std::time::Instant;
@@ -36,14 +39,21 @@ pub fn run(chain: DemoChain, keep: Option<&Path>, is_json: bool) -> Result<Outpu
     let ending = story::tell(&mut stage, chain)?;
     let seconds = started.elapsed().as_secs_f32();
     let text = format!(
-        "\ntransaction     {}\nconfirmations   {}\nrefused         {}\nreconciliation  {}\nelapsed         {seconds:.1} s",
-        ending.txid, ending.confirmations, ending.refusal, ending.reconciliation
+        "\ntransaction     {}\nconfirmations   {}\nreplacement     {}\nrefused         {}\nreconciliation  {}\ncaught          {}\nelapsed         {seconds:.1} s",
+        ending.txid,
+        ending.confirmations,
+        ending.replacement,
+        ending.refusal,
+        ending.reconciliation,
+        ending.caught
     );
     let json = serde_json::json!({
         "txid": ending.txid,
         "confirmations": ending.confirmations,
+        "replacement": ending.replacement,
         "refusal": ending.refusal,
         "reconciliation": ending.reconciliation,
+        "caught": ending.caught,
         "elapsed_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
     Ok(Output::done(text, json))

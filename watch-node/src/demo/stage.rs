@@ -130,6 +130,21 @@ impl Stage {
         Ok(self.expect(line, 0)?.stdout)
     }
 
+    /// As [`Self::run`], from one line: words between blanks, or in single quotes.
+    pub fn typed(&self, line: &str) -> Result<String> {
+        self.run(&words(line))
+    }
+
+    /// As [`Self::expect`], from one line.
+    pub fn typed_expect(&self, line: &str, code: i32) -> Result<Answer> {
+        self.expect(&words(line), code)
+    }
+
+    /// As [`Self::json_to_file`], from one line.
+    pub fn typed_to_file(&self, line: &str, file: &str, code: i32) -> Result<Value> {
+        self.json_to_file(&words(line), file, code)
+    }
+
     /// Runs a command that must end with this exit code.
     pub fn expect(&self, line: &[&str], code: i32) -> Result<Answer> {
         self.say(&format!("\n$ {}", shown(line)));
@@ -212,6 +227,18 @@ impl Stage {
     }
 }
 
+/// The words of a line; what stands in single quotes is one.
+fn words(line: &str) -> Vec<&str> {
+    let parts = line.split('\'').enumerate();
+    parts
+        .flat_map(
+            |(at, part)| {
+                if at.is_multiple_of(2) { part.split_whitespace().collect() } else { vec![part] }
+            },
+        )
+        .collect()
+}
+
 /// A command as a person would type it: paths by their last part, words with blanks in quotes.
 fn shown(line: &[&str]) -> String {
     let mut words = line.iter();
@@ -232,6 +259,14 @@ fn shown(line: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_its_words_and_quotes_keep_blanks() {
+        assert_eq!(
+            words("pay  x --purpose 'invoice 7' -o f"),
+            ["pay", "x", "--purpose", "invoice 7", "-o", "f"]
+        );
+    }
 
     #[test]
     fn a_command_is_shown_as_it_would_be_typed() {

@@ -40,10 +40,16 @@ impl Error {
             | Error::InsufficientFunds { .. }
             | Error::CoinUnavailable { .. }
             | Error::FeeAboveCeiling { .. }
+            | Error::FeeTooLow { .. }
+            | Error::NotReplaceable { .. }
+            | Error::Abandoned { .. }
+            | Error::UnderWay { .. }
             | Error::UnknownPayment(_)
+            | Error::TooManyFacts { .. }
+            | Error::Ungoverned(_)
             | Error::Unauthorised(_)
             | Error::Overflow => 3,
-            Error::Locked(_) => 5,
+            Error::Locked(_) | Error::Stale { .. } | Error::NotScanned(_) => 5,
             Error::NotInitialised(_)
             | Error::File { .. }
             | Error::Database(_)
@@ -77,8 +83,15 @@ impl Error {
             Error::InsufficientFunds { .. } => "insufficient-funds",
             Error::CoinUnavailable { .. } => "coin-unavailable",
             Error::FeeAboveCeiling { .. } => "fee-too-high",
+            Error::FeeTooLow { .. } => "fee-too-low",
+            Error::NotReplaceable { .. } => "not-replaceable",
+            Error::Abandoned { .. } => "abandoned",
+            Error::UnderWay { .. } => "under-way",
             Error::UnknownPayment(_) => "unknown-payment",
             Error::SelfCheck(_) => "self-check",
+            Error::Stale { .. } | Error::NotScanned(_) => "stale",
+            Error::TooManyFacts { .. } => "too-many-facts",
+            Error::Ungoverned(_) => "ungoverned",
             Error::Unauthorised(_) => "unauthorised",
             Error::Incomplete(_) => "incomplete",
             Error::MissingProgram { .. } => "missing-program",
@@ -148,6 +161,12 @@ impl Error {
             Error::NoBlock(_) => {
                 "the node may have pruned it; use one that keeps blocks since the wallet's birthday".into()
             }
+            // Bitcoin Core's word for a replacement that pays too little (`validation.cpp`).
+            Error::TransactionRefused { reason, .. } if reason.contains("insufficient fee") => {
+                "another spend of these coins waits already and pays as much or more; `watch-node sync`, then `watch-node \
+                 bump P-0042` makes one that pays more still"
+                    .into()
+            }
             Error::TransactionRefused { .. } | Error::Script { .. } => {
                 "nothing was broadcast; look at the transaction with `psbt-tools inspect`".into()
             }
@@ -182,13 +201,37 @@ impl Error {
             }
             Error::CoinUnavailable { .. } => "`watch-node coins` lists what can be spent".into(),
             Error::FeeAboveCeiling { .. } => "lower --feerate or raise --max-fee; nothing was made".into(),
+            Error::FeeTooLow { rate, .. } => {
+                format!("give --feerate {rate} or more, or leave it out for the least that replaces")
+            }
+            Error::NotReplaceable { .. } => {
+                "`watch-node payments show P-0042` says where it stands; a new payment is made with `watch-node pay`".into()
+            }
+            Error::Abandoned { .. } => {
+                "have the file destroyed; `watch-node pay` makes a new payment if it is still owed".into()
+            }
+            Error::UnderWay { .. } => {
+                "take it back with `watch-node bump P-0042 --to-self`; its coins are free once that confirms".into()
+            }
             Error::UnknownPayment(_) => "`watch-node payments` lists those that this folder made".into(),
             Error::SelfCheck(_) => "nothing was written; this is a fault of the program, please report it".into(),
+            Error::Stale { .. } | Error::NotScanned(_) => "run `watch-node sync`, then try again".into(),
+            Error::TooManyFacts { .. } => {
+                "begin later, with `watch-node facts --from HEIGHT`, where the gatekeeper stands; a new one can start at a \
+                 checkpoint"
+                    .into()
+            }
+            Error::Ungoverned(_) => {
+                "no permit was needed for it: let `--accept-ungoverned NAME` name the wallet when that is meant, else move \
+                 its coins to a wallet that obeys the authority"
+                    .into()
+            }
             Error::Unauthorised(_) => {
                 "treat the keys as stolen until explained: move what is left, then find out who signed".into()
             }
             Error::Incomplete(_) => {
-                "bring the vault's receipts (`cold-signer receipts -o F`, --receipts F) and permitted files (--permits F)"
+                "`watch-node submit F` the files that came back signed, or bring the vault's receipts (`cold-signer receipts -o F`, \
+                 --receipts F) and permitted files (--permits F)"
                     .into()
             }
             Error::MissingProgram { hint, .. } => (*hint).into(),

@@ -261,12 +261,70 @@ pub enum Error {
         /// What was accepted.
         ceiling: String,
     },
+    /// The fee is too low to take the place of what is there.
+    #[error("the fee would be {fee}; what it is to replace asks for at least {least}")]
+    FeeTooLow {
+        /// What it would be.
+        fee: String,
+        /// The least that replaces.
+        least: String,
+        /// The same as a feerate, in sat/vB.
+        rate: String,
+    },
+    /// A payment in whose place nothing can come.
+    #[error("{payment} cannot be replaced: {reason}")]
+    NotReplaceable {
+        /// `P-0042`.
+        payment: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A payment that was given up, and whose coins are used elsewhere by now.
+    #[error("{payment} was abandoned, and its coin {coin} is no longer free")]
+    Abandoned {
+        /// `P-0042`.
+        payment: String,
+        /// The coin.
+        coin: OutPoint,
+    },
+    /// A payment that may be under way and so cannot be given up.
+    #[error("{payment} cannot be abandoned: {reason}")]
+    UnderWay {
+        /// `P-0042`.
+        payment: String,
+        /// What is known of it.
+        reason: &'static str,
+    },
     /// No such payment, or a file that belongs to none.
     #[error("{0}")]
     UnknownPayment(String),
     /// What was built is not what comes back when it is read.
     #[error("the file that was built does not read back as what was asked for: {0}")]
     SelfCheck(String),
+    /// The scan does not reach the source's tip.
+    #[error("the scan stands {}, the chain source at height {tip}", scanned.map_or_else(|| "nowhere yet".to_owned(), |height| format!("at height {height}")))]
+    Stale {
+        /// Height of the last scanned block.
+        scanned: Option<u32>,
+        /// The source's.
+        tip: u32,
+    },
+    /// Nothing that was asked about has been scanned.
+    #[error("nothing is known yet: no block since the birthday of {} has been read", .0.as_ref().map_or_else(|| "any wallet".to_owned(), |name| format!("wallet {name:?}")))]
+    NotScanned(Option<String>),
+    /// More facts than one document holds.
+    #[error("{needed} {what} would be needed, at most {limit} go into the document")]
+    TooManyFacts {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there would be.
+        needed: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// Money left wallets that obey no authority, while one is pinned.
+    #[error("{0}")]
+    Ungoverned(String),
     /// Transactions of watched wallets without the documents that they need.
     #[error("{0}")]
     Unauthorised(String),

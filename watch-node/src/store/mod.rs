@@ -4,10 +4,13 @@
 //! (height, mempool) are a few columns of one row. So undoing a block is one `UPDATE`, and no order of blocks
 //! and reorganisations can leave a coin in a state that a fresh scan would not give it.
 
+mod attempts;
 mod blocks;
 mod documents;
 mod lock;
 mod payments;
+mod proofs;
+mod requests;
 mod schema;
 mod settings;
 mod transactions;
@@ -19,9 +22,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, Result};
 
+pub use attempts::{Attempt, Conduct, Draft};
 pub use blocks::ConnectedBlock;
 pub use lock::Lock;
-pub use payments::{Conduct, Draft, Payment};
+pub use payments::Payment;
+pub use proofs::ProvenSpend;
 pub use transactions::{CoinRow, Matched, OwnTransaction, SpendingTransaction};
 pub use wallets::{Branch, NewWallet, Place, WatchedWallet};
 

@@ -12,14 +12,17 @@ use serde_json::{Value, json};
 use watch_node::chain::core::Core;
 use watch_node::chain::{BlockSource, Relay};
 use watch_node::store::Store;
+use watch_node::tracker::{Progress, Tracker};
 
 use crate::Walk;
 use crate::bitcoind::{Bitcoind, script, spend};
 use crate::pay::TO;
-use crate::people::{Vault, authority};
+use crate::people::{Vault, ask, authority, thief};
 
 /// Scripts of each branch that are looked for; more than any test hands out.
 const RANGE: u32 = 200;
+/// Scripts past the latest address that are looked for.
+const WINDOW: u32 = 20;
 /// Blocks in which Core is asked for a payment; more than any test mines on top of one.
 const DEEPEST: u32 = 60;
 
@@ -42,6 +45,8 @@ pub struct Chain<'a> {
 pub struct Asked {
     pub name: String,
     pub file: String,
+    /// The signed file.
+    pub signed: String,
     pub txid: Txid,
     pub coins: Vec<OutPoint>,
 }
@@ -106,8 +111,12 @@ impl<'a> Chain<'a> {
         hash
     }
 
-    pub fn sync(&self) -> Value {
-        self.walk.done("sync")
+    /// What `watch-node sync` does, with a smaller window past the latest address: deriving a thousand scripts, again in
+    /// each process, would be most of the time of these tests.
+    pub fn sync(&self) -> Progress {
+        let mut store = Store::open(&self.walk.path("node")).unwrap();
+        let _lock = store.lock().unwrap();
+        Tracker::new(&mut store, &self.core, WINDOW).unwrap().pass(1, &mut |_, _| {}).unwrap()
     }
 
     /// Asks for a payment from these coins.
@@ -115,18 +124,31 @@ impl<'a> Chain<'a> {
         let named: String = coins.iter().map(|coin| format!(" --coin {coin}")).collect();
         let file = format!("{}.psbt", coins[0]);
         let told = self.walk.done(&format!("pay savings --to {TO}=0.1btc --feerate 5{named} -o {file}"));
+        self.answered(&told, file, coins)
+    }
+
+    /// Asks for it once more.
+    pub fn bump(&self, asked: &Asked, rest: &str) -> Asked {
+        let nth =
+            self.walk.done(&format!("payments show {}", asked.name))["attempts"].as_array().unwrap().len();
+        let file = format!("{}-{}.psbt", asked.coins[0], nth + 1);
+        let told = self.walk.done(&format!("bump {}{rest} -o {file}", asked.name));
+        assert_eq!(told["attempt"], nth + 1);
+        self.answered(&told, file, &asked.coins)
+    }
+
+    fn answered(&self, told: &Value, file: String, coins: &[OutPoint]) -> Asked {
         let name = told["payment"].as_str().unwrap().to_owned();
         let txid = told["unsigned_txid"].as_str().unwrap().parse().unwrap();
-        self.walk.write(
-            &format!("{name}.psbt"),
-            &self.vault.answer(&self.walk.read(&file), Some(5), Some(self.vault.audit)),
-        );
-        Asked { name, file, txid, coins: coins.to_vec() }
+        let signed = format!("{name}-{}-signed.psbt", told["attempt"]);
+        let asked = ask(&self.walk.read(&file), &[4]);
+        self.walk.write(&signed, &self.vault.answer(&asked, Some(5), Some(self.vault.audit)));
+        Asked { name, file, signed, txid, coins: coins.to_vec() }
     }
 
     /// Broadcasts a payment; returns whether it was the second time.
     pub fn submit(&self, asked: &Asked) -> bool {
-        let told = self.walk.done(&format!("submit {}.psbt", asked.name))["submitted"][0].clone();
+        let told = self.walk.done(&format!("submit {}", asked.signed))["submitted"][0].clone();
         assert_eq!(told["txid"], asked.txid.to_string());
         told["again"].as_bool().unwrap()
     }
@@ -135,20 +157,9 @@ impl<'a> Chain<'a> {
     pub fn conflict(&self, asked: &Asked) -> Transaction {
         let file = self.walk.read(&asked.file);
         let spend = self.vault.spend(&file);
-        let mut psbt = Psbt::deserialize(&file).unwrap();
-        psbt.proprietary.clear();
-        psbt.unsigned_tx.input.truncate(1);
-        psbt.inputs.truncate(1);
-        psbt.unsigned_tx.output.truncate(1);
-        psbt.outputs.truncate(1);
-        let coin = psbt.unsigned_tx.input[0].previous_output;
+        let coin = Psbt::deserialize(&file).unwrap().unsigned_tx.input[0].previous_output;
         let value = spend.inputs().iter().find(|input| input.outpoint == coin).unwrap().value;
-        psbt.unsigned_tx.output[0].value = value - Amount::from_sat(50_000);
-        psbt.unsigned_tx.output[0].script_pubkey =
-            ScriptBuf::new_p2wsh(&WScriptHash::from_byte_array([6; 32]));
-        let mut signed = self.vault.sign_psbt(&psbt.serialize());
-        psbt_tools::finalize::finalize(&mut signed).unwrap();
-        signed.extract_tx_unchecked_fee_rate()
+        self.vault.elsewhere(&file, 1, &[(thief(), value.to_sat() - 50_000)])
     }
 
     /// After a `sync`: these payments stand so, reservations follow from it, `reconcile` says this, and coins are
@@ -182,7 +193,7 @@ impl<'a> Chain<'a> {
     }
 
     /// The wallet's confirmed coins are those of `scantxoutset`, and the listed ones are those with the mempool on top.
-    fn check_coins(&self) {
+    pub fn check_coins(&self) {
         let confirmed = self.scan();
         assert!(!confirmed.is_empty());
         let rows = Store::open(&self.walk.path("node")).unwrap().coins(None).unwrap();

@@ -1,9 +1,17 @@
 //! From payment to reconciliation with the real program, on the embedded chain and on Bitcoin Core; people, gatekeeper
 //! and vault are keys here.
 
+mod abandon;
+mod back_to_self;
 #[path = "../bitcoind/mod.rs"]
 mod bitcoind;
+mod bump;
+mod bump_on_core;
 mod core;
+mod coverage;
+mod facts;
+mod foreign;
+mod interrupted;
 mod pay;
 mod people;
 mod reconcile;

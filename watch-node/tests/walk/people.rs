@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use bitcoin::Network;
-use bitcoin::Psbt;
 use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
+use bitcoin::hashes::Hash;
 use bitcoin::secp256k1::Secp256k1;
+use bitcoin::{Amount, Network, Psbt, ScriptBuf, Transaction, TxOut, WScriptHash};
 use ed25519_dalek::{Signer, SigningKey};
+use policies::approval::Approval;
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
 use policies::id::{AuthorityId, PermitId, PolicyId, RequestId};
 use policies::identity::{Namespace, PublicKey, SshSig};
 use policies::permit::{Permit, PermitStatement, PermitVault, Receipt, ReceiptStatement, vault_id};
 use policies::policy::{Allow, Destination, Policy, PolicyTerms, Requester, WalletTerms};
-use policies::request::Head;
+use policies::request::{Head, SignedRequest};
 use policies::spend::Spend;
 use policies::wallet::{Branch, ScriptKind, Wallet, export_text};
 use psbt_tools::envelope::{Envelope, Kind};
@@ -39,6 +40,7 @@ pub fn authority(permit_key: u8) -> SignedAuthority {
         previous: None,
         valid_until: None,
         people: BTreeMap::from([("desk".to_owned(), vec![Requester::Key(public(3))])]),
+        groups: BTreeMap::new(),
         wallets: BTreeMap::from([("savings".to_owned(), WalletTerms::default())]),
         allows: vec![Allow {
             name: "Desk pays anyone".to_owned(),
@@ -47,7 +49,9 @@ pub fn authority(permit_key: u8) -> SignedAuthority {
             to: vec![Destination::Anyone],
         }],
         limits: vec![],
+        requires: vec![],
         permit_valid_for: 86_400,
+        headers_max_age: 86_400,
     };
     let authority = Authority {
         company: terms.company.clone(),
@@ -108,6 +112,22 @@ impl Vault {
         psbt
     }
 
+    /// Another spend of a file's first coins, with a copy of the seed, past every rule.
+    pub fn elsewhere(&self, file: &[u8], coins: usize, pays: &[(ScriptBuf, u64)]) -> Transaction {
+        let mut psbt = Psbt::deserialize(file).unwrap();
+        psbt.proprietary.clear();
+        psbt.unsigned_tx.input.truncate(coins);
+        psbt.inputs.truncate(coins);
+        psbt.unsigned_tx.output = pays
+            .iter()
+            .map(|(script, sat)| TxOut { value: Amount::from_sat(*sat), script_pubkey: script.clone() })
+            .collect();
+        psbt.outputs = vec![Default::default(); pays.len()];
+        let mut signed = self.sign_psbt(&psbt.serialize());
+        psbt_tools::finalize::finalize(&mut signed).unwrap();
+        signed.extract_tx_unchecked_fee_rate()
+    }
+
     /// The spend in a file.
     pub fn spend(&self, file: &[u8]) -> Spend {
         let wallets = std::slice::from_ref(&self.wallet);
@@ -131,7 +151,41 @@ impl Vault {
     }
 }
 
+/// The file with its request signed by the desk, and approved by whoever has these keys.
+pub fn ask(file: &[u8], approvers: &[u8]) -> Vec<u8> {
+    let mut psbt = Psbt::deserialize(file).unwrap();
+    let mut envelope = Envelope::read(&psbt).unwrap();
+    let request = request(file).request;
+    let signature = Some(sign(3, Namespace::Request, &request.to_bytes()));
+    for key in approvers {
+        let signature = sign(*key, Namespace::Approve, request.approval_text().as_bytes());
+        let approval = Approval { request: request.id(), signature };
+        envelope.insert(Kind::Approval, approval.to_bytes()).unwrap();
+    }
+    envelope.replace(Kind::Request, vec![SignedRequest { request, signature }.to_bytes()]).unwrap();
+    envelope.write(&mut psbt);
+    psbt.serialize()
+}
+
+/// The request in a file.
+pub fn request(file: &[u8]) -> SignedRequest {
+    let envelope = Envelope::read(&Psbt::deserialize(file).unwrap()).unwrap();
+    let requests: Vec<_> = envelope.get(Kind::Request).collect();
+    assert_eq!(requests.len(), 1);
+    SignedRequest::from_bytes(requests[0]).unwrap()
+}
+
+/// Where stolen coins go.
+pub fn thief() -> ScriptBuf {
+    ScriptBuf::new_p2wsh(&WScriptHash::from_byte_array([6; 32]))
+}
+
 pub fn permit(key: u8, spend: &Spend, audit: u8) -> Permit {
+    permit_at(0, key, spend, audit)
+}
+
+/// By a gatekeeper that stands at this median time past.
+pub fn permit_at(issued_mtp: u64, key: u8, spend: &Spend, audit: u8) -> Permit {
     let statement = PermitStatement {
         network: spend.network(),
         wallet: spend.wallet(),
@@ -147,12 +201,13 @@ pub fn permit(key: u8, spend: &Spend, audit: u8) -> Permit {
         revocation_version: 0,
         anchor: spend.anchor(),
         replaces: vec![],
-        issued_mtp: 0,
+        heads: vec![],
+        issued_mtp,
         issued: 1,
         expires: 2,
     };
     let signature = sign(key, Namespace::Permit, &statement.to_bytes());
-    Permit { statement, signature }
+    Permit { statement, signature, trails: vec![] }
 }
 
 /// A receipt that names the permit which [`permit`] makes.

@@ -1,28 +1,19 @@
 //! Nothing leaves unnoticed.
 
-use bitcoin::Amount;
+use policies::codec::Canonical;
 use policies::wallet::ScriptKind;
+use psbt_tools::envelope::{Envelope, Kind};
 use serde_json::json;
 use watch_node::chain::Relay;
 use watch_node::chain::embedded::Embedded;
 
 use crate::Walk;
 use crate::pay::TO;
-use crate::people::{Vault, authority, receipt, receipt_naming, receipts_file};
+use crate::people::{Vault, authority, receipt, receipt_naming, receipts_file, thief};
 
 /// Spends the coin of the first payment with a copy of the seed, past every rule.
 pub fn steal(vault: &Vault, walk: &Walk) {
-    let mut psbt = bitcoin::Psbt::deserialize(&walk.read("a.psbt")).unwrap();
-    psbt.proprietary.clear();
-    psbt.unsigned_tx.output.truncate(1);
-    psbt.outputs.truncate(1);
-    psbt.unsigned_tx.output[0].value = Amount::from_sat(99_000_000);
-    psbt.unsigned_tx.output[0].script_pubkey = bitcoin::ScriptBuf::new_p2wsh(
-        &<bitcoin::WScriptHash as bitcoin::hashes::Hash>::from_byte_array([6; 32]),
-    );
-    let mut signed = vault.sign_psbt(&psbt.serialize());
-    psbt_tools::finalize::finalize(&mut signed).unwrap();
-    let transaction = signed.extract_tx_unchecked_fee_rate();
+    let transaction = vault.elsewhere(&walk.read("a.psbt"), 1, &[(thief(), 99_000_000)]);
     Embedded::open(&walk.path("node")).unwrap().submit(&transaction).unwrap();
 }
 
@@ -176,15 +167,38 @@ fn a_receipt_for_what_nobody_here_asked_for_is_unauthorised_before_it_is_broadca
 }
 
 #[test]
-fn a_receipt_without_a_permit_is_unauthorised_before_it_is_broadcast() {
+fn a_receipt_that_names_a_permit_is_incomplete_until_the_signed_file_brings_it() {
     let vault = Vault::new(ScriptKind::Wpkh, 8);
     let walk = Walk::funded(&vault);
     walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
     let receipt = receipt(8, &vault.spend(&walk.read("a.psbt")));
     walk.write("receipts.json", receipts_file(8, &[receipt]).to_string().as_bytes());
-    walk.refused("reconcile --receipts receipts.json", 3, "unauthorised");
-    let told = walk.run("reconcile").json();
-    assert_eq!((&told["spends"][0]["permit"], verdicts(&told)), (&json!("missing"), vec!["unauthorised"]));
+    walk.refused("reconcile --receipts receipts.json", 4, "incomplete");
+    let answer = walk.run("reconcile");
+    assert!(answer.stderr.contains("hint: `watch-node submit F` the files that came back signed"));
+    let told = answer.json();
+    assert_eq!((&told["spends"][0]["permit"], verdicts(&told)), (&json!("missing"), vec!["incomplete"]));
+    walk.write("signed.psbt", &vault.answer(&walk.read("a.psbt"), Some(5), Some(8)));
+    walk.done("submit signed.psbt");
+    assert_eq!(walk.done("reconcile --receipts receipts.json")["verdict"], "clean");
+}
+
+#[test]
+fn a_receipt_that_names_no_permit_or_another_one_is_unauthorised_before_it_is_broadcast() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    for (named, permit) in [(None, None), (Some(policies::id::PermitId::of(b"another permit")), Some(5))] {
+        let walk = Walk::funded(&vault);
+        walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
+        let file = walk.read("a.psbt");
+        walk.write("permitted.psbt", &vault.answer(&file, permit, None));
+        let receipt = receipt_naming(named, 8, &vault.spend(&file));
+        walk.write("receipts.json", receipts_file(8, &[receipt]).to_string().as_bytes());
+        let line = "reconcile --receipts receipts.json --permits permitted.psbt";
+        walk.refused(line, 3, "unauthorised");
+        let told = walk.run("reconcile").json();
+        assert_eq!(verdicts(&told), ["unauthorised"]);
+        assert_eq!(told["spends"][0]["reason"], "the vault signed it without the permit");
+    }
 }
 
 #[test]
@@ -266,4 +280,103 @@ fn a_file_s_name_does_not_reach_the_terminal_raw() {
     assert!(said.contains("a\\u{1b}[2J\\u{202e}.psbt") && !said.contains(['\u{1b}', '\u{202e}']), "{said}");
     let said = walk.text("payments export P-0001 -o b\u{202e}.psbt");
     assert!(said.contains("b\\u{202e}.psbt"), "{said}");
+}
+
+/// Signed without a permit by the vault of a wallet that obeys nobody.
+fn answered_standalone(vault: &Vault, file: &[u8]) -> Vec<u8> {
+    let mut psbt = vault.sign_psbt(file);
+    let mut envelope = Envelope::read(&psbt).unwrap();
+    let receipt = receipt_naming(None, vault.audit, &vault.spend(file));
+    envelope.insert(Kind::Receipt, receipt.to_bytes()).unwrap();
+    envelope.write(&mut psbt);
+    psbt.serialize()
+}
+
+#[test]
+fn money_that_leaves_a_wallet_that_obeys_nobody_is_refused_until_the_wallet_is_named() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = asked(&vault, &vault.export_obeying(None));
+    walk.write("signed.psbt", &answered_standalone(&vault, &walk.read("a.psbt")));
+    walk.done("trust authority.pub");
+    assert_eq!(walk.done("reconcile")["verdict"], "clean", "nothing has moved");
+    walk.done("submit signed.psbt");
+    // Not shown by the source yet, then unconfirmed, then confirmed.
+    for (before, stage) in
+        [("status", "broadcast"), ("sync", "seen"), ("regtest mine 1", "seen"), ("sync", "confirmed")]
+    {
+        walk.done(before);
+        let answer = walk.run("reconcile");
+        assert_eq!((answer.code, answer.error().as_str()), (3, "ungoverned"));
+        assert!(answer.stderr.contains("--accept-ungoverned NAME"), "{}", answer.stderr);
+        let told = answer.json();
+        assert_eq!((&told["verdict"], &told["ungoverned"]), (&json!("ungoverned"), &json!(["treasury"])));
+        let spend = &told["spends"][0];
+        assert_eq!((&spend["verdict"], &spend["stage"]), (&json!("ungoverned"), &json!(stage)));
+        assert_eq!((&spend["permit"], &spend["receipt"]), (&json!("not-needed"), &json!("verified")));
+        assert_eq!(spend["inputs"][0]["value_sat"], 100_000_000);
+        let addresses: Vec<_> =
+            spend["outputs"].as_array().unwrap().iter().map(|output| output["address"].clone()).collect();
+        assert!(addresses.contains(&json!(TO)), "{addresses:?}");
+        assert!(walk.text("reconcile").contains("why   its wallet obeys no authority"));
+
+        let told = walk.done("reconcile --accept-ungoverned treasury");
+        assert_eq!((&told["verdict"], &told["accepted_ungoverned"]), (&json!("clean"), &json!(["treasury"])));
+    }
+    assert!(
+        walk.text("reconcile --accept-ungoverned treasury").contains("obeys no authority, which is accepted")
+    );
+    walk.refused("reconcile --accept-ungoverned nobody", 3, "unknown-wallet");
+    walk.refused("reconcile", 3, "ungoverned");
+}
+
+#[test]
+fn accepting_an_ungoverned_wallet_accepts_neither_theft_nor_a_governed_one() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = asked(&vault, &vault.export_obeying(None));
+    walk.done("trust authority.pub");
+    steal(&vault, &walk);
+    walk.done("sync");
+    walk.refused("reconcile --accept-ungoverned treasury", 3, "unauthorised");
+    let governed = Walk::funded(&vault);
+    governed.refused("reconcile --accept-ungoverned savings", 2, "usage");
+}
+
+#[test]
+fn what_was_broadcast_is_called_so_before_the_source_shows_it() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = Walk::funded(&vault);
+    walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
+    let receipt = receipt(8, &vault.spend(&walk.read("a.psbt")));
+    walk.write("receipts.json", receipts_file(8, &[receipt]).to_string().as_bytes());
+    walk.write("signed.psbt", &vault.answer(&walk.read("a.psbt"), Some(5), Some(8)));
+    let told = walk.done("reconcile --receipts receipts.json --permits signed.psbt");
+    assert_eq!(
+        (&told["spends"][0]["verdict"], &told["spends"][0]["stage"]),
+        (&json!("signed-not-broadcast"), &json!("signed"))
+    );
+    walk.done("submit signed.psbt");
+    for (before, verdict, stage) in [
+        ("status", "broadcast", "broadcast"),
+        ("sync", "authorised", "seen"),
+        ("regtest mine 1", "authorised", "seen"),
+        ("sync", "authorised", "confirmed"),
+    ] {
+        walk.done(before);
+        let told = walk.done("reconcile");
+        assert_eq!((verdicts(&told), &told["spends"][0]["stage"]), (vec![verdict], &json!(stage)));
+        assert!(walk.text("reconcile").contains(&format!("P-0001 {stage}, permit verified")));
+    }
+}
+
+#[test]
+fn what_was_broadcast_without_a_permit_is_told_before_the_source_shows_it() {
+    let vault = Vault::new(ScriptKind::Wpkh, 8);
+    let walk = Walk::funded(&vault);
+    walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
+    walk.write("signed.psbt", &vault.answer(&walk.read("a.psbt"), None, None));
+    walk.done("submit signed.psbt");
+    walk.refused("reconcile", 3, "unauthorised");
+    let spend = walk.run("reconcile").json()["spends"][0].clone();
+    assert_eq!((&spend["payment"], &spend["stage"]), (&json!("P-0001"), &json!("broadcast")));
+    assert_eq!(spend["reason"], "it has neither permit nor receipt");
 }

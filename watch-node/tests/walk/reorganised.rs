@@ -20,15 +20,12 @@ const SETTLED: u32 = 6;
 
 const KINDS: [ScriptKind; 2] = [ScriptKind::Wpkh, ScriptKind::Tr];
 
-/// Whether there is time for everything.
-fn is_long() -> bool {
-    std::env::var("AIRLOCK_LONG").is_ok_and(|value| value == "1")
+fn blocks(count: u32) -> usize {
+    usize::try_from(count).unwrap()
 }
 
-/// How many blocks vanish: some, or each of 1 to 20 with `AIRLOCK_LONG=1`.
-fn depths() -> Vec<u32> {
-    if is_long() { (1..=20).collect() } else { vec![1, 2, 6, 20] }
-}
+/// How many blocks vanish.
+const DEPTHS: std::ops::RangeInclusive<u32> = 1..=20;
 
 fn started() -> Option<(Bitcoind, Cell<u32>)> {
     let bitcoind = Bitcoind::start()?;
@@ -88,7 +85,7 @@ impl Each {
 fn a_reorganisation_of_any_depth_is_followed_in_each_payment_state() {
     let Some((bitcoind, reward)) = started() else { return };
     let chains = KINDS.map(|kind| Chain::new(&bitcoind, &reward, Vault::new(kind, 8)));
-    for (depth, chain) in depths().into_iter().zip(chains.iter().cycle()) {
+    for (depth, chain) in DEPTHS.zip(chains.iter().cycle()) {
         eprintln!("{} blocks vanish below {}", depth, chain.tip());
         let each = Each::new(chain, depth);
         // Not synced since it was broadcast; the settled payment is not within a shallow reorganisation.
@@ -101,14 +98,14 @@ fn a_reorganisation_of_any_depth_is_followed_in_each_payment_state() {
         chain.sync();
         chain.check("clean", &each.stand(["settled", "confirmed", "exported", "seen"]));
         chain.cut(depth);
-        assert_eq!(chain.sync()["disconnected"], 0);
+        assert_eq!(chain.sync().disconnected, 0);
         assert_eq!(chain.walk.done("reconcile")["verdict"], "clean");
 
         // Another branch without any of it. What Core does not take back into its mempool is still ours.
         for _ in 0..=depth {
             chain.mine_only(&[]);
         }
-        assert_eq!(chain.sync()["disconnected"], depth);
+        assert_eq!(chain.sync().disconnected, blocks(depth));
         let is_returned = depth <= RETURNED;
         let settled = match (is_undone, is_returned) {
             (false, _) => "settled",
@@ -136,7 +133,7 @@ fn a_reorganisation_of_any_depth_is_followed_in_each_payment_state() {
 #[test]
 fn a_confirmed_double_spend_replaces_a_payment_in_each_state_until_it_is_undone() {
     let Some((bitcoind, reward)) = started() else { return };
-    for (depth, kind) in depths().into_iter().zip(KINDS.into_iter().cycle()) {
+    for (depth, kind) in DEPTHS.zip(KINDS.into_iter().cycle()) {
         // What was stolen once stays told, so each round has its own node and wallet.
         let chain = Chain::new(&bitcoind, &reward, Vault::new(kind, 100 + u8::try_from(depth).unwrap()));
         let each = Each::new(&chain, depth);
@@ -154,7 +151,7 @@ fn a_confirmed_double_spend_replaces_a_payment_in_each_state_until_it_is_undone(
         for _ in 0..depth {
             chain.mine_only(&[]);
         }
-        assert_eq!(chain.sync()["disconnected"], depth);
+        assert_eq!(chain.sync().disconnected, blocks(depth));
         let settled = if is_undone { "replaced" } else { "settled" };
         chain.check("unauthorised", &each.stand([settled, "replaced", "replaced", "replaced"]));
         let listed = chain.walk.done("payments")["payments"].clone();
@@ -175,7 +172,7 @@ fn a_confirmed_double_spend_replaces_a_payment_in_each_state_until_it_is_undone(
         // The first branch comes back: what was replaced is reserved again, and nothing that was stolen is forgotten.
         chain.cut(depth + 1);
         bitcoind.cli(&["reconsiderblock", &old]);
-        assert_eq!(chain.sync()["disconnected"], depth + 1);
+        assert_eq!(chain.sync().disconnected, blocks(depth + 1));
         chain.check("unauthorised", &each.stand(["settled", "confirmed", "exported", "broadcast"]));
 
         // The payment that Core dropped is sent again where its double spend did not return, else that is mined.
@@ -195,7 +192,7 @@ fn a_confirmed_double_spend_replaces_a_payment_in_each_state_until_it_is_undone(
 #[test]
 fn a_payment_evicted_or_outbid_in_the_mempool_stays_reserved_and_is_sent_again() {
     let Some((bitcoind, reward)) = started() else { return };
-    for kind in KINDS.into_iter().take(if is_long() { 2 } else { 1 }) {
+    for kind in KINDS {
         let chain = Chain::new(&bitcoind, &reward, Vault::new(kind, 8));
         let coins = chain.deposit(3);
         chain.mine(1);
@@ -239,7 +236,7 @@ fn a_payment_evicted_or_outbid_in_the_mempool_stays_reserved_and_is_sent_again()
             chain.cut(depth);
             chain.mine_only(std::slice::from_ref(mined));
             chain.mine_only(&[]);
-            assert_eq!(chain.sync()["disconnected"], depth);
+            assert_eq!(chain.sync().disconnected, blocks(depth));
             chain.check("unauthorised", &[(&asked, state)]);
         }
     }

@@ -219,7 +219,7 @@ fn out_of_order() -> ReplyBody {
 
 /// Who has the say over a key: its authority, or its operator under a built-in policy.
 enum SayOf<'a> {
-    Operator(Policy),
+    Operator(Box<Policy>),
     Permits(&'a policies::authority::Authority),
 }
 
@@ -227,7 +227,7 @@ impl SayOf<'_> {
     fn of<'a>(open: &'a Open, key: &Key) -> Result<SayOf<'a>, Fault> {
         match key.terms.authority {
             None => Policy::standalone(&key.terms.wallet, key.terms.limit)
-                .map(SayOf::Operator)
+                .map(|policy| SayOf::Operator(Box::new(policy)))
                 .map_err(|error| Error::Record(error).into()),
             Some(id) => open.journal.authority(&id).map(SayOf::Permits).ok_or_else(|| {
                 Fault::new(
@@ -275,7 +275,11 @@ fn dossier<'a>(vault: VaultId, key: &'a Key, bundle: &'a Bundle, now: u64) -> Do
         wallet_name: &key.terms.wallet,
         vault,
         request: bundle.request.as_ref(),
+        approvals: &bundle.approvals,
         permits: &bundle.permits,
         now,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,17 @@
 //! `Review`: what signing would come to, as the vault derives it.
 
-use cold_wire::{Bundle, Fault, ReplyBody, Review, ReviewChange, Voucher};
+use bitcoin::Amount;
+use cold_wire::{Bundle, Fault, Replaced, ReplyBody, Review, ReviewApproval, ReviewChange, Voucher};
+use policies::approval::approvers;
 use policies::check::{Check, Finding};
-use policies::clear::{Appraisal, appraise, repeat};
+use policies::clear::{Appraisal, Journal as _, appraise, repeat};
 use policies::examine::FeeCeiling;
+use policies::history::{Charge, History};
 use policies::id::VaultId;
+use policies::identity::PublicKey;
 use policies::locktime::{Present, timing};
-use policies::policy::{Limit, Policy, Requester};
-use policies::request::Recipient;
+use policies::policy::{Limit, Person, Policy, Requester};
+use policies::request::{Recipient, Request};
 use policies::text::{amount_text, duration_text};
 
 use super::{SayOf, Vault, dossier, key_for};
@@ -22,8 +26,13 @@ pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault>
     let dossier = dossier(VaultId::from_bytes(vault.store.vault_id()), key, bundle, now);
     let spend = &bundle.spend;
     let journalled = open.journal.signed(&spend.id());
+    // A repeat is compared with no request again: another one than that of the first time counts for nothing.
+    let request = bundle.request.as_ref().map(|signed| &signed.request);
+    let request =
+        request.filter(|request| journalled.is_none_or(|first| first.charge.request == Some(request.id())));
+    let view = open.journal.view(&vault.store, key);
     let appraisal = match journalled {
-        None => appraise(&dossier, say.as_say(), &open.journal.view(&vault.store, key)),
+        None => appraise(&dossier, say.as_say(), &view),
         Some(journalled) => Appraisal {
             findings: match repeat(&dossier, journalled.spend, None) {
                 Ok(_) => vec![Finding::pass(
@@ -32,8 +41,9 @@ pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault>
                 )],
                 Err(refusals) => refusals,
             },
-            requester: None,
-            permit: None,
+            requester: Some(journalled.charge.requester.clone()),
+            approvers: request.map(|request| approvers(request, &bundle.approvals)).unwrap_or_default(),
+            permit: journalled.permit.clone(),
             charge: None,
         },
     };
@@ -57,7 +67,13 @@ pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault>
             key.terms.network,
             Present { tip_height: None, now: Some(now) },
         ),
-        voucher: voucher(&appraisal, say.policy(), bundle, &vault.store.vault_id()),
+        voucher: voucher(&appraisal, say.policy(), request, &vault.store.vault_id()),
+        approvals: approvals(say.policy(), &requester, &appraisal.approvers),
+        replaces: appraisal
+            .charge
+            .as_ref()
+            .map(|charge| replaced(view.history(), charge))
+            .unwrap_or_default(),
         findings: appraisal.findings,
         authority: match &say {
             SayOf::Operator(_) => None,
@@ -78,11 +94,51 @@ fn change(key: &Key, bundle: &Bundle) -> Vec<ReviewChange> {
     bundle.spend.outputs().iter().filter_map(own).collect()
 }
 
-fn voucher(appraisal: &Appraisal, policy: &Policy, bundle: &Bundle, vault: &[u8; 32]) -> Option<Voucher> {
+/// Those whose approvals may count: people of the policy other than who asks.
+fn approvals(policy: &Policy, asker: &Requester, keys: &[PublicKey]) -> Vec<ReviewApproval> {
+    let counts = |key: &PublicKey| {
+        let listed = policy.terms().people.values().flatten();
+        listed.into_iter().any(|listed| *listed == Requester::Key(key.clone()))
+            && policy.holder(key) != policy.person(asker)
+    };
+    let approval = |key: &PublicKey| ReviewApproval {
+        by: name(policy, key).unwrap_or_else(|| key.fingerprint()),
+        fingerprint: key.fingerprint(),
+    };
+    keys.iter().filter(|key| counts(key)).map(approval).collect()
+}
+
+/// A name that stands for this key's holder and nobody else.
+fn name(policy: &Policy, key: &PublicKey) -> Option<String> {
+    match policy.holder(key) {
+        Person::Named(name) => Some(name.to_owned()),
+        Person::Operator | Person::Key(_) => {
+            let own = [Requester::Key(key.clone())];
+            policy.terms().people.iter().find(|(_, keys)| **keys == own).map(|(name, _)| name.clone())
+        }
+    }
+}
+
+fn replaced(history: &History, charge: &Charge) -> Vec<Replaced> {
+    let same = |earlier: &&Charge| earlier.wallet == charge.wallet && earlier.anchor == charge.anchor;
+    let fee = |earlier: &Charge| {
+        let paid = earlier.paid.iter().try_fold(Amount::ZERO, |sum, to| sum.checked_add(to.amount))?;
+        earlier.outflow.checked_sub(paid)
+    };
+    let earlier = history.charges().iter().filter(same);
+    earlier.filter_map(|earlier| Some(Replaced { spend: earlier.spend, fee: fee(earlier)? })).collect()
+}
+
+fn voucher(
+    appraisal: &Appraisal,
+    policy: &Policy,
+    request: Option<&Request>,
+    vault: &[u8; 32],
+) -> Option<Voucher> {
     let permit = &appraisal.permit.as_ref()?.statement;
     let Some(requester @ Requester::Key(key)) = &appraisal.requester else { return None };
-    let request = &bundle.request.as_ref()?.request;
-    let groups = policy.terms().people.keys();
+    let request = request?;
+    let groups = policy.terms().people.keys().chain(policy.terms().groups.keys());
     Some(Voucher {
         company: policy.terms().company.clone(),
         requester: key.fingerprint(),
@@ -98,6 +154,7 @@ fn voucher(appraisal: &Appraisal, policy: &Policy, bundle: &Bundle, vault: &[u8;
             .iter()
             .find(|place| place.vault.as_bytes() == vault)
             .map_or(0, |place| place.sequence),
+        bitcoin_time: permit.issued_mtp,
         expires: permit.expires,
         policy_version: permit.policy_version,
     })

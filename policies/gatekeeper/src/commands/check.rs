@@ -2,24 +2,31 @@
 
 use crate::Error;
 use crate::assessment::{Assessment, assess};
-use crate::commands::submit::{about, refuse_a_clock_set_back, refused};
+use crate::commands::submit::{about, needed, refuse_while_nothing_is_permitted, refused};
+use crate::intake::with_facts;
 use crate::ledger::Ledger;
 use crate::report::Report;
-use crate::submission::Submission;
+use crate::submission::{Submission, facts};
 use policies::check::Check;
+use psbt_tools::document::Document;
 use psbt_tools::files::{DEFAULT_LIMIT, read};
 use std::path::Path;
 
 /// Judges a file as `submit` would.
 ///
 /// # Errors
-/// [`Error::Refused`] with everything that refuses.
+/// [`Error::Refused`] with everything that refuses, [`Error::Needed`] when approvals are missing, [`Error::Frozen`] and
+/// [`Error::Stale`] where nothing is permitted.
 pub fn run(data: &Path, file: &Path, accepted: &[Check], now: u64) -> Result<Report, Error> {
     let state = Ledger::open(data)?.state()?;
-    refuse_a_clock_set_back(&state, now)?;
-    let submission = Submission::read(read(file, DEFAULT_LIMIT)?, &state, now)?;
+    let document = Document::parse(read(file, DEFAULT_LIMIT)?)?;
+    let state = with_facts(state, &facts(&document)?, now)?;
+    refuse_while_nothing_is_permitted(&state, now)?;
+    let submission = Submission::read(document, &state, now)?;
     let standing = match assess(&state, &submission, accepted, now) {
         Assessment::Refused(findings) => return Err(refused(&submission, findings)),
+        Assessment::Needs(needs) => return Err(needed(&submission, *needs)),
+        Assessment::Trail(error) => return Err(Error::Trail(error)),
         Assessment::Standing(_) => true,
         Assessment::Good(_) => false,
     };

@@ -7,6 +7,7 @@ use crate::ledger::Ledger;
 use crate::ledger::event::{Event, EventKind, Founded};
 use crate::report::Report;
 use crate::signer::Signer;
+use bitcoin::BlockHash;
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
 use policies::identity::Namespace;
@@ -20,7 +21,13 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error`] when the policy is refused, the key cannot sign, or the folder holds something.
-pub fn run(data: &Path, policy: &Path, permit_key: &Path, now: u64) -> Result<Report, Error> {
+pub fn run(
+    data: &Path,
+    policy: &Path,
+    permit_key: &Path,
+    checkpoint: Option<(u32, BlockHash)>,
+    now: u64,
+) -> Result<Report, Error> {
     let file = policy_check::read(policy)?;
     let key_path = std::path::absolute(permit_key)
         .map_err(|source| psbt_tools::Error::Read { name: permit_key.display().to_string(), source })?;
@@ -41,6 +48,7 @@ pub fn run(data: &Path, policy: &Path, permit_key: &Path, now: u64) -> Result<Re
             network: file.network,
             policy: file.policy,
             permit_key: signer.public().clone(),
+            checkpoint,
         })),
     };
     Ledger::create(data, founding, |folder| {
@@ -60,12 +68,17 @@ pub fn run(data: &Path, policy: &Path, permit_key: &Path, now: u64) -> Result<Re
         "network": file.network.to_string(),
         "policy": format!("sha256:{policy_id}"),
         "permit_key": fingerprint,
+        "checkpoint": checkpoint.map(|(height, hash)| json!({ "height": height, "hash": hash.to_string() })),
     }))
     .line(format!("{company}, on {}", file.network))
     .line(format!("authority   {shown}"))
     .line(format!("            {id}"))
     .line(format!("permit key  {fingerprint}"))
     .line(format!("policy      sha256:{policy_id}"))
+    .line(match checkpoint {
+        Some((height, hash)) => format!("headers     from block {height}, {hash}"),
+        None => "headers     from the genesis block".to_owned(),
+    })
     .line("")
     .line(format!("next: at each vault, before it makes a key: cold-signer trust --authority {shown}")))
 }

@@ -1,6 +1,8 @@
-//! `gatekeeper show`: every payment that was permitted.
+//! `gatekeeper show`: every payment that was permitted, and whether anything is frozen.
 
 use crate::Error;
+use crate::commands::reconcile::{frozen_lines, seen_line};
+use crate::incident;
 use crate::ledger::Ledger;
 use crate::report::Report;
 use policies::text::utc_text;
@@ -8,7 +10,7 @@ use psbt_tools::money::btc_text;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Lists the reservations.
+/// Lists the reservations and the incidents.
 ///
 /// # Errors
 /// [`Error::Ledger`].
@@ -22,7 +24,7 @@ pub fn run(data: &Path) -> Result<Report, Error> {
         let number = reserved.request.request.number();
         lines.push(format!(
             "{number}  {word:9}  {}  {}  {}",
-            utc_text(reserved.charge.at),
+            utc_text(reserved.statement.issued),
             btc_text(reserved.charge.outflow),
             reserved.charge.spend
         ));
@@ -32,14 +34,23 @@ pub fn run(data: &Path) -> Result<Report, Error> {
             "spend_id": reserved.charge.spend.to_string(),
             "wallet": reserved.charge.wallet,
             "outflow_sat": reserved.charge.outflow.to_sat(),
-            "at": reserved.charge.at,
+            "at": reserved.statement.issued,
             "expires": reserved.statement.expires,
         }));
     }
     if lines.is_empty() {
         lines.push("nothing was permitted yet".to_owned());
     }
-    let mut report = Report::new(json!({ "payments": Value::Array(payments) }));
+    lines.extend(frozen_lines(&state));
+    lines.push(seen_line(&state));
+    let seen = state.seen();
+    let mut report = Report::new(json!({
+        "payments": Value::Array(payments),
+        "height": seen.chain().tip().map(|(height, _)| height),
+        "bitcoin_time": seen.bitcoin_time(),
+        "frozen": seen.is_frozen(),
+        "incidents": incident::all(&state),
+    }));
     report.lines = lines;
     Ok(report)
 }

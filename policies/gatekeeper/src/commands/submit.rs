@@ -1,28 +1,39 @@
-//! `gatekeeper submit FILE…`: judges, reserves, permits. `issue` is the same for one file.
+//! `gatekeeper submit FILE…`: judges, reserves, permits; what lacks approvals is remembered. `issue` is the same for one
+//! file, and remembers nothing.
 
 use crate::Error;
-use crate::assessment::{Assessment, assess};
-use crate::error::Refusal;
+use crate::approvals::names;
+use crate::assessment::{Assessment, Needs, assess};
+use crate::clock::{refuse_set_back, refuse_stale};
+use crate::error::{Needed, Refusal};
 use crate::folder::permit_signer;
+use crate::intake::{refuse_while_frozen, take_facts};
 use crate::ledger::Ledger;
-use crate::ledger::event::{Event, EventKind, Permitted};
+use crate::ledger::event::{Event, EventKind, Permitted, Reserved, Waiting};
 use crate::ledger::state::{Reservation, State};
 use crate::report::Report;
-use crate::submission::Submission;
+use crate::submission::{Submission, facts};
 use policies::check::{Check, Finding};
 use policies::codec::Canonical;
 use policies::identity::Namespace;
 use policies::permit::Permit;
 use policies::text::utc_text;
 use psbt_tools::display::escape;
+use psbt_tools::document::Document;
 use psbt_tools::envelope::Kind;
 use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
 use psbt_tools::money::amount_text;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-/// How far the clock may stand before the ledger's last event, in seconds: machines are adjusted by less.
-const CLOCK_TOLERANCE: u64 = 2 * 3_600;
+/// What becomes of a payment that lacks approvals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unapproved {
+    /// It waits in the ledger with the approvals that it has.
+    Waits,
+    /// Nothing is written about it.
+    IsForgotten,
+}
 
 /// Submits files, each by itself; what one comes to does not keep the others from being judged.
 ///
@@ -33,11 +44,12 @@ pub fn run(
     files: &[PathBuf],
     out: Option<&Path>,
     accepted: &[Check],
+    unapproved: Unapproved,
     now: u64,
 ) -> Result<Report, Error> {
     if let ([file], _) = (files, out) {
         let out = out.map_or_else(|| permitted_name(file), Path::to_owned);
-        return submit(data, file, &out, accepted, now);
+        return submit(data, file, &out, accepted, unapproved, now);
     }
     if out.is_some() {
         return Err(Error::Usage {
@@ -48,7 +60,10 @@ pub fn run(
     }
     let results: Vec<_> = files
         .iter()
-        .map(|file| (file.display().to_string(), submit(data, file, &permitted_name(file), accepted, now)))
+        .map(|file| {
+            let out = permitted_name(file);
+            (file.display().to_string(), submit(data, file, &out, accepted, unapproved, now))
+        })
         .collect();
     if results.iter().any(|(_, result)| result.is_err()) {
         return Err(Error::Several(results));
@@ -65,22 +80,49 @@ pub fn run(
     Ok(report)
 }
 
-fn submit(data: &Path, file: &Path, out: &Path, accepted: &[Check], now: u64) -> Result<Report, Error> {
+fn submit(
+    data: &Path,
+    file: &Path,
+    out: &Path,
+    accepted: &[Check],
+    unapproved: Unapproved,
+    now: u64,
+) -> Result<Report, Error> {
     let mut ledger = Ledger::open(data)?;
-    let state = ledger.state()?;
-    refuse_a_clock_set_back(&state, now)?;
-    let submission = Submission::read(read(file, DEFAULT_LIMIT)?, &state, now)?;
+    refuse_set_back(ledger.current()?, now)?;
+    let document = Document::parse(read(file, DEFAULT_LIMIT)?)?;
     // Asked before anything is reserved; the writing itself never replaces either.
     if out.as_os_str() != "-" && out.symlink_metadata().is_ok() {
         return Err(psbt_tools::Error::Exists(out.display().to_string()).into());
     }
-    let reservation = reserve(&mut ledger, &submission, accepted, now)?;
+    // What the chain proves is true whatever becomes of the payment.
+    for facts in facts(&document)? {
+        take_facts(&mut ledger, &facts, now)?;
+    }
+    let state = ledger.current()?;
+    refuse_while_nothing_is_permitted(state, now)?;
+    let submission = Submission::read(document, state, now)?;
+    let reservation = reserve(&mut ledger, &submission, accepted, unapproved, now)?;
     let permit = permit(data, &mut ledger, &reservation, now)?;
+    let Reserved { request, approvals, .. } = &reservation.reserved;
     let mut envelope = submission.imported.envelope().clone();
-    envelope.replace(Kind::Request, vec![reservation.reserved.request.to_bytes()])?;
+    envelope.replace(Kind::Request, vec![request.to_bytes()])?;
+    envelope.replace(Kind::Approval, approvals.iter().map(Canonical::to_bytes).collect())?;
     envelope.replace(Kind::Permit, vec![permit.to_bytes()])?;
+    // They were for this gatekeeper: the vault would only carry them.
+    envelope.replace(Kind::Facts, vec![])?;
     write_new(out, &submission.imported.with_envelope(&envelope), 0o600)?;
-    Ok(report(&submission, &permit, out))
+    Ok(report(ledger.current()?, &submission, &reservation, &permit, out))
+}
+
+/// Frozen, or at a wrong time.
+///
+/// # Errors
+/// [`Error::Clock`], [`Error::Frozen`], [`Error::Stale`].
+pub fn refuse_while_nothing_is_permitted(state: &State, now: u64) -> Result<(), Error> {
+    refuse_set_back(state, now)?;
+    refuse_while_frozen(state)?;
+    refuse_stale(state, now)
 }
 
 /// Judges as the only writer and reserves; durable when this returns.
@@ -88,16 +130,36 @@ fn reserve(
     ledger: &mut Ledger,
     submission: &Submission,
     accepted: &[Check],
+    unapproved: Unapproved,
     now: u64,
 ) -> Result<Reservation, Error> {
-    ledger.append(|state| match assess(state, submission, accepted, now) {
-        Assessment::Refused(findings) => Err(refused(submission, findings)),
-        Assessment::Standing(reservation) => Ok((None, *reservation)),
-        Assessment::Good(reserved) => {
-            let reservation = Reservation { reserved: (*reserved).clone(), signature: None };
-            Ok((Some(Event { at: now, kind: EventKind::Reserved(reserved) }), reservation))
+    ledger.append(|state| {
+        refuse_while_nothing_is_permitted(state, now)?;
+        match assess(state, submission, accepted, now) {
+            Assessment::Refused(findings) => Err(refused(submission, findings)),
+            Assessment::Trail(error) => Err(Error::Trail(error)),
+            Assessment::Standing(reservation) => Ok((None, Ok(*reservation))),
+            Assessment::Needs(needs) => {
+                let kind = if unapproved == Unapproved::Waits { waits(submission, &needs) } else { None };
+                Ok((kind.map(|kind| Event { at: now, kind }), Err(needed(submission, *needs))))
+            }
+            Assessment::Good(reserved) => {
+                let reservation = Reservation { reserved: (*reserved).clone(), signature: None };
+                Ok((Some(Event { at: now, kind: EventKind::Reserved(reserved) }), Ok(reservation)))
+            }
         }
-    })
+    })?
+}
+
+/// What of a payment without its approvals the ledger was not told of.
+fn waits(submission: &Submission, needs: &Needs) -> Option<EventKind> {
+    if needs.is_known {
+        return (!needs.fresh.is_empty()).then(|| EventKind::Approved(needs.fresh.clone()));
+    }
+    let asked = submission.asked.as_ref().ok()?;
+    let spend = submission.imported.spend()?.clone();
+    let (request, approvals) = (asked.signed.clone(), needs.fresh.clone());
+    Some(EventKind::Waiting(Box::new(Waiting { spend, request, approvals })))
 }
 
 /// The permit of a reservation: the one in the ledger, or the reserved statement signed now.
@@ -105,11 +167,12 @@ fn permit(data: &Path, ledger: &mut Ledger, reservation: &Reservation, now: u64)
     if let Some(permit) = reservation.permit() {
         return Ok(permit);
     }
-    let statement = reservation.reserved.statement.clone();
-    let signer = permit_signer(data, &ledger.state()?)?;
+    let Reserved { statement, trails, .. } = reservation.reserved.clone();
+    let signer = permit_signer(data, ledger.current()?)?;
     let signature = signer.sign(Namespace::Permit, &statement.to_bytes())?;
-    let fresh = Permit { statement, signature };
+    let fresh = Permit { statement, signature, trails };
     ledger.append(|state| {
+        refuse_while_frozen(state)?;
         // Another process may have finished the same reservation meanwhile: then its permit is the one.
         let earlier = state.reservation(&fresh.statement.spend).and_then(Reservation::permit);
         Ok(match earlier {
@@ -123,12 +186,20 @@ fn permit(data: &Path, ledger: &mut Ledger, reservation: &Reservation, now: u64)
     })
 }
 
-fn report(submission: &Submission, permit: &Permit, out: &Path) -> Report {
+fn report(
+    state: &State,
+    submission: &Submission,
+    reservation: &Reservation,
+    permit: &Permit,
+    out: &Path,
+) -> Report {
+    let approved = approved_by(state, reservation);
     let statement = &permit.statement;
     let mut json = about(submission);
     json.insert("verdict".to_owned(), "permitted".into());
     json.insert("out".to_owned(), out.display().to_string().into());
     json.insert("refusals".to_owned(), json!([]));
+    json.insert("approved".to_owned(), json!(approved));
     let vaults: Vec<_> = statement
         .vaults
         .iter()
@@ -141,19 +212,25 @@ fn report(submission: &Submission, permit: &Permit, out: &Path) -> Report {
             "vaults": vaults,
             "policy_version": statement.policy_version,
             "policy": format!("sha256:{}", statement.policy),
+            "replaces": statement.replaces.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "bitcoin_time": statement.issued_mtp,
             "issued": statement.issued,
             "expires": statement.expires,
         }),
     );
     let number = submission.asked.as_ref().map(|asked| asked.signed.request.number()).unwrap_or_default();
-    let lines = vec![
+    let mut lines = vec![
         format!("{number} permitted until {}", utc_text(statement.expires)),
         format!("leaves the wallet  {}", amount_text(statement.outflow)),
         format!("of that the fee    {}", amount_text(statement.fee)),
         format!("spend              {}", statement.spend),
         format!("permit             {}", statement.id()),
-        format!("written to         {}", escape(&out.to_string_lossy())),
     ];
+    lines.extend(statement.replaces.iter().map(|earlier| format!("in the place of    {earlier}")));
+    if !approved.is_empty() {
+        lines.push(format!("approved by        {}", escape(&approved.join(", "))));
+    }
+    lines.push(format!("written to         {}", escape(&out.to_string_lossy())));
     Report { lines, json }
 }
 
@@ -167,6 +244,7 @@ pub fn about(submission: &Submission) -> Map<String, Value> {
     }
     if let Ok(asked) = &submission.asked {
         about.insert("payment".to_owned(), asked.signed.request.number().into());
+        about.insert("request".to_owned(), asked.signed.request.id().to_string().into());
     }
     about
 }
@@ -176,15 +254,18 @@ pub fn refused(submission: &Submission, findings: Vec<Finding>) -> Error {
     Error::Refused(Box::new(Refusal { findings, about: about(submission) }))
 }
 
-/// A clock that stands before the ledger would make requests and policies valid again.
-///
-/// # Errors
-/// [`Error::Clock`].
-pub fn refuse_a_clock_set_back(state: &State, now: u64) -> Result<(), Error> {
-    if now.saturating_add(CLOCK_TOLERANCE) < state.latest() {
-        return Err(Error::Clock { now: utc_text(now), latest: utc_text(state.latest()) });
-    }
-    Ok(())
+/// The error of a payment that lacks approvals.
+pub fn needed(submission: &Submission, needs: Needs) -> Error {
+    let payment = submission.asked.as_ref().map(|asked| asked.signed.request.number()).unwrap_or_default();
+    Error::Needed(Box::new(Needed { needs, about: about(submission), payment }))
+}
+
+/// What the people are called whose approvals a permit names.
+pub fn approved_by(state: &State, reservation: &Reservation) -> Vec<String> {
+    let Reserved { statement, request, approvals, .. } = &reservation.reserved;
+    let counted = approvals.iter().filter(|approval| statement.approvals.contains(&approval.digest()));
+    let keys: Vec<_> = counted.filter_map(|approval| approval.approver(&request.request).ok()).collect();
+    names(state.policy(), keys.iter())
 }
 
 /// `NAME-permitted.psbt` beside `NAME-request.psbt` or `NAME.psbt`.
@@ -203,13 +284,5 @@ mod tests {
         let name = |file: &str| permitted_name(Path::new(file)).display().to_string();
         assert_eq!(name("a/P-0042-request.psbt"), "a/P-0042-permitted.psbt");
         assert_eq!(name("pay.psbt"), "pay-permitted.psbt");
-    }
-
-    #[test]
-    fn a_clock_far_before_the_ledger_is_refused() {
-        let state = State::founded(crate::ledger::tests::founding(1_000_000)).unwrap();
-        assert!(refuse_a_clock_set_back(&state, 1_000_000 - CLOCK_TOLERANCE).is_ok());
-        let error = refuse_a_clock_set_back(&state, 1_000_000 - CLOCK_TOLERANCE - 1).unwrap_err();
-        assert_eq!((error.code().as_str(), error.exit_code()), ("clock", 5));
     }
 }

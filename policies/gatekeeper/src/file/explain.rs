@@ -1,10 +1,13 @@
 //! A policy in words, for the people who must agree to it.
 
 use super::PolicyFile;
+use super::notes::notes;
 use bitcoin::{Amount, Network};
 use policies::evidence::script_text;
 use policies::examine::FeeCeiling;
-use policies::policy::{Allow, Destination, Limit, PolicyTerms, Requester, Window};
+use policies::policy::{
+    Above, Allow, Destination, Limit, PolicyTerms, Replacement, Requester, Require, Window,
+};
 use policies::text::{amount_text, duration_text, utc_text};
 
 /// What the policy says, one line each, and then what one should know about it, each beginning with `note:`.
@@ -15,9 +18,15 @@ pub fn explain(file: &PolicyFile) -> Vec<String> {
     if let Some(until) = terms.valid_until {
         lines.push(format!("nothing is permitted after {}", utc_text(until)));
     }
-    for (name, members) in &terms.people {
-        let keys: Vec<_> = members.iter().map(member_text).collect();
-        lines.push(format!("group `{name}`: {}", keys.join(", ")));
+    lines.extend(people_lines(terms));
+    for (name, wallet) in &terms.wallets {
+        let replaced = match wallet.replacement {
+            Replacement::FeeOnly => "with another fee, or by one back to the wallet itself",
+            Replacement::BackOnly => "only by one back to the wallet itself",
+        };
+        lines.push(format!(
+            "wallet `{name}`: a payment that is not in a block yet may be replaced {replaced}"
+        ));
     }
     for allow in &terms.allows {
         lines.push(allow_text(allow, file.network));
@@ -25,50 +34,33 @@ pub fn explain(file: &PolicyFile) -> Vec<String> {
     for limit in &terms.limits {
         lines.push(limit_text(limit));
     }
+    lines.extend(terms.requires.iter().map(require_text));
     lines.push(format!("a permit is good for {}", duration_text(terms.permit_valid_for)));
-    lines.extend(notes(terms).into_iter().map(|note| format!("note: {note}")));
+    if file.network != Network::Regtest {
+        let age = duration_text(terms.headers_max_age);
+        lines.push(format!("nothing is permitted while the latest known block is older than {age}"));
+    }
+    lines.extend(notes(&file.policy).into_iter().map(|note| format!("note: {note}")));
     lines
 }
 
-fn notes(terms: &PolicyTerms) -> Vec<String> {
-    let mut notes = Vec::new();
-    if terms.limits.iter().any(|limit| limit.per_window.is_some()) {
-        notes.push(
-            "windows are counted on this machine's clock in this version, not on bitcoin time; whoever sets the clock \
-             forward gets a new window here. The vault counts them again on its own clock"
-                .to_owned(),
-        );
-    }
-    for (name, wallet) in &terms.wallets {
-        if wallet.id.is_none() {
-            notes.push(format!("wallet `{name}` gets its descriptor when its first vault is added"));
-        }
-        if !terms.allows.iter().any(|allow| allow.wallet == *name) {
-            notes.push(format!("nobody may pay from wallet `{name}`"));
-        }
-        let ceiling = |limit: &&Limit| {
-            limit.wallet.as_ref().is_none_or(|other| other == name)
-                && limit.requesters.is_none()
-                && (limit.per_payment.is_some() || limit.per_window.is_some_and(|w| w.amount.is_some()))
-        };
-        if !terms.limits.iter().any(|limit| ceiling(&limit)) {
-            notes.push(format!("no limit for everybody caps what leaves wallet `{name}`"));
-        }
-    }
+fn people_lines(terms: &PolicyTerms) -> Vec<String> {
+    let mut lines = Vec::new();
     for (name, members) in &terms.people {
-        if members.is_empty() {
-            notes.push(format!("group `{name}` has no member"));
-        }
-        let used = |groups: &[String]| groups.contains(name);
-        let asked = terms.allows.iter().any(|allow| used(&allow.requesters));
-        if !asked {
-            notes.push(format!("no `allow` names group `{name}`: its members may ask for nothing"));
-        }
+        let keys: Vec<_> = members.iter().map(member_text).collect();
+        let is_listed = terms.groups.values().flatten().any(|listed| listed == name);
+        lines.push(match keys.as_slice() {
+            [key] => format!("person `{name}`: {key}"),
+            keys if is_listed => {
+                format!("person `{name}`: {}; one person with all these keys", keys.join(", "))
+            }
+            keys => format!("group `{name}`: {}; each key counts as one person", keys.join(", ")),
+        });
     }
-    if terms.limits.iter().all(|limit| limit.fee.is_none()) {
-        notes.push("without a fee limit the usual one holds: 0.05 BTC, 25%, 1000 sat/vB at most".to_owned());
+    for (name, members) in &terms.groups {
+        lines.push(format!("group `{name}`: {}", members.join(", ")));
     }
-    notes
+    lines
 }
 
 fn member_text(member: &Requester) -> String {
@@ -78,7 +70,8 @@ fn member_text(member: &Requester) -> String {
     }
 }
 
-fn allow_text(allow: &Allow, network: Network) -> String {
+/// An `allow` rule in words.
+pub fn allow_text(allow: &Allow, network: Network) -> String {
     let to: Vec<_> = allow
         .to
         .iter()
@@ -111,6 +104,25 @@ fn limit_text(limit: &Limit) -> String {
         ceilings.push(fee_text(fee));
     }
     format!("limit `{}`: {who}, {from}: {}", limit.name, ceilings.join("; "))
+}
+
+fn require_text(require: &Require) -> String {
+    let who = require.requesters.as_ref().map_or_else(|| "everybody".to_owned(), |groups| groups.join(", "));
+    let from = require.wallet.as_ref().map_or_else(|| "all wallets".to_owned(), |name| format!("`{name}`"));
+    let when = require.above.as_ref().map_or_else(|| "every payment".to_owned(), above_text);
+    let quorums: Vec<_> =
+        require.approvals.iter().map(|quorum| format!("{} of `{}`", quorum.count, quorum.from)).collect();
+    format!("require `{}`: {who}, {from}: {when} needs approvals: {}", require.name, quorums.join(" and "))
+}
+
+fn above_text(above: &Above) -> String {
+    let sums = match (above.by.requester, above.by.destination) {
+        (true, true) => "asked for by one person, or paid to one destination,",
+        (true, false) => "asked for by one person",
+        (false, true) => "paid to one destination",
+        (false, false) => "of all payments together",
+    };
+    format!("more than {} {sums} within any {}", amount_text(above.amount), duration_text(above.seconds))
 }
 
 fn window_text(window: Window) -> String {

@@ -1,23 +1,25 @@
 //! The policy file: TOML that a treasurer can read, and every way in which it can be wrong.
 //!
-//! This version judges `allow` and `limit`. Every other part of the language is refused by name: a rule that is
+//! This version judges `allow`, `limit` and `require`. Every other part of the language is refused by name: a rule that is
 //! ignored would be a wrong yes.
 
 mod allows;
 mod explain;
 mod limits;
+mod notes;
 mod people;
 mod problem;
+mod requires;
 mod section;
 mod units;
 mod wallets;
 
-pub use explain::explain;
+pub use explain::{allow_text, explain};
 pub use problem::{Problem, Problems};
 
 use bitcoin::Network;
 use policies::id::PolicyId;
-use policies::policy::{DEFAULT_PERMIT_VALIDITY, Policy, PolicyTerms};
+use policies::policy::{DEFAULT_HEADERS_MAX_AGE, DEFAULT_PERMIT_VALIDITY, Policy, PolicyTerms};
 use psbt_tools::display::network_from_word;
 use section::{Section, Value, table, text, whole};
 use toml::de::DeTable;
@@ -71,7 +73,7 @@ fn read(document: &DeTable<'_>, source: &str, problems: &mut Problems) -> Option
         .map(|value| wallets::read(value, network, problems))
         .unwrap_or_default();
     let defined = Defined {
-        groups: people.keys().map(String::as_str).collect(),
+        groups: people.keys.keys().chain(people.groups.keys()).map(String::as_str).collect(),
         wallets: wallets.keys().map(String::as_str).collect(),
     };
     let mut names = Names::default();
@@ -83,9 +85,12 @@ fn read(document: &DeTable<'_>, source: &str, problems: &mut Problems) -> Option
         .take("limit")
         .map(|value| limits::read(value, &defined, &mut names, problems))
         .unwrap_or_default();
-    let permit_valid_for =
-        top.take("permit").and_then(|value| permit(value, problems)).unwrap_or(DEFAULT_PERMIT_VALIDITY);
-    top.not_judged(&["identity", "require", "evacuate", "governance", "address-book"], problems);
+    let requires = top
+        .take("require")
+        .map(|value| requires::read(value, &defined, &people, &mut names, problems))
+        .unwrap_or_default();
+    let permit = top.take("permit").map(|value| permit(value, problems)).unwrap_or_default();
+    top.not_judged(&["identity", "evacuate", "governance", "address-book"], problems);
     top.finish(problems);
     if !problems.is_empty() {
         return None;
@@ -95,11 +100,14 @@ fn read(document: &DeTable<'_>, source: &str, problems: &mut Problems) -> Option
         version: version?,
         previous,
         valid_until,
-        people,
+        people: people.keys,
+        groups: people.groups,
         wallets,
         allows,
         limits,
-        permit_valid_for,
+        requires,
+        permit_valid_for: permit.valid_for.unwrap_or(DEFAULT_PERMIT_VALIDITY),
+        headers_max_age: permit.headers_max_age.unwrap_or(DEFAULT_HEADERS_MAX_AGE),
     };
     match Policy::new(terms) {
         Ok(policy) => Some(PolicyFile { policy, network }),
@@ -230,15 +238,22 @@ fn network(top: &mut Section<'_>, problems: &mut Problems) -> Network {
     })
 }
 
-fn permit(value: Value<'_>, problems: &mut Problems) -> Option<u64> {
-    let mut permit = table("[permit]", value, problems)?;
-    let valid_for = permit.take("valid_for").and_then(|value| units::duration("valid_for", value, problems));
-    permit.not_judged(&["headers_max_age"], problems);
-    permit.finish(problems);
-    valid_for
+/// `[permit]`: seconds, where it says them.
+#[derive(Default)]
+struct PermitTerms {
+    valid_for: Option<u64>,
+    headers_max_age: Option<u64>,
 }
 
-/// Arrays of tables: `[[allow]]`, `[[limit]]`.
+fn permit(value: Value<'_>, problems: &mut Problems) -> PermitTerms {
+    let Some(mut permit) = table("[permit]", value, problems) else { return PermitTerms::default() };
+    let [valid_for, headers_max_age] = ["valid_for", "headers_max_age"]
+        .map(|key| permit.take(key).and_then(|value| units::duration(key, value, problems)));
+    permit.finish(problems);
+    PermitTerms { valid_for, headers_max_age }
+}
+
+/// Arrays of tables: `[[allow]]`, `[[limit]]`, `[[require]]`.
 fn rules<'a>(name: &'static str, value: Value<'a>, problems: &mut Problems) -> Vec<Section<'a>> {
     let Some(items) = section::array(name, value, problems) else { return Vec::new() };
     items.iter().filter_map(|item| table(&format!("[[{name}]]"), item, problems)).collect()

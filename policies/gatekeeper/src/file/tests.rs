@@ -1,12 +1,19 @@
 //! Every way in which a policy file can be wrong, with the message that the treasurer sees.
 
 use super::*;
+use policies::policy::Replacement;
 
 const SMALLEST: &str = include_str!("../../tests/policies/smallest.toml");
+const COMPANY: &str = include_str!("../../tests/policies/company.toml");
+const MANAGERS: &str = include_str!("../../tests/policies/managers.toml");
 
 fn edited(from: &str, to: &str) -> String {
-    assert!(SMALLEST.contains(from), "the edit applies: {from}");
-    let text = SMALLEST.replacen(from, to, 1);
+    edited_in(COMPANY, from, to)
+}
+
+fn edited_in(policy: &str, from: &str, to: &str) -> String {
+    assert!(policy.contains(from), "the edit applies: {from}");
+    let text = policy.replacen(from, to, 1);
     match parse("policy.toml", &text) {
         Ok(_) => "accepted".to_owned(),
         Err(problems) => {
@@ -39,17 +46,66 @@ macro_rules! cases {
 fn what_this_version_does_not_judge_is_refused_by_name() {
     let shown = cases! {
         "identity" => after("network = \"regtest\"", "[identity]\nofficer_ca = \"x\""),
-        "principals" => edited("desk = \"ssh-ed25519", "clerks = [\"anna\", \"ben\"]\ndesk = \"ssh-ed25519"),
-        "require" => after("to = [\"anyone\", \"self\"]", "[[require]]\nname = \"Anna\""),
+        "delay" => edited_in(SMALLEST, "count = 1 }]", "count = 1 }]\ndelay = \"6 hours\"\ncancel = \"anna\""),
         "evacuate" => after("to = [\"anyone\", \"self\"]", "[[evacuate]]\nfrom = \"savings\""),
         "governance" => after("network = \"regtest\"", "[governance]\nfreeze = 1"),
         "address book" => after("network = \"regtest\"", "[address-book.suppliers]\ncooldown = \"1 day\""),
         "destination in an address book" => edited("[\"anyone\", \"self\"]", "[\"suppliers\"]"),
         "hours" => after("per_payment = \"1 BTC\"", "hours = \"Mon-Fri\""),
-        "confirmations" => after("[wallet.savings]", "min_confirmations = 3\nreplacement = \"no\""),
-        "headers" => after("[permit]", "headers_max_age = \"2 days\""),
+        "confirmations" => after("[wallet.savings]", "min_confirmations = 3"),
     };
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn people_groups_and_requirements_are_read_and_explained() {
+    let file = parse("policy.toml", MANAGERS).unwrap_or_else(|problems| panic!("{problems}"));
+    insta::assert_snapshot!(explain(&file).join("\n"));
+    let terms = file.policy.terms();
+    assert_eq!((terms.permit_valid_for, terms.headers_max_age), (5 * 24 * 3_600, 3 * 3_600));
+    assert_eq!(terms.wallets["savings"].replacement, Replacement::BackOnly);
+}
+
+#[test]
+fn people_and_quorums_that_make_no_sense_are_refused() {
+    let edit = |from: &str, to: &str| edited_in(MANAGERS, from, to);
+    let anna = MANAGERS.lines().find_map(|line| line.strip_prefix("anna = ")).unwrap();
+    let shown = cases! {
+        "one name" => edit("managers = [\"anna\", \"ben\"]", "managers = \"anna\""),
+        "unknown person" => edit("managers = [\"anna\", \"ben\"]", "managers = [\"ana\", \"ben\"]"),
+        "keys and names" => edit("managers = [\"anna\", \"ben\"]", &format!("managers = [{anna}, \"ben\"]")),
+        "a group in a group" => edit("board = [\"anna\", \"carl\"]", "board = [\"managers\", \"carl\"]"),
+        "named twice" => edit("board = [\"anna\", \"carl\"]", "board = [\"anna\", \"anna\"]"),
+        "one key for two" => edit("carl = ", &format!("carl = {anna}\nother = ")),
+        "too few people" => edit("{ from = \"board\", count = 2 }", "{ from = \"board\", count = 3 }"),
+        "a quorum of nobody" => edit("{ from = \"board\", count = 2 }", "{ from = \"board\", count = 0 }"),
+        "undefined group" => edit("{ from = \"board\", count = 2 }", "{ from = \"bord\", count = 2 }"),
+        "nobody's approval" => edit("[{ from = \"board\", count = 2 }]", "[]"),
+        "no approvals" => edit("approvals = [{ from = \"board\", count = 2 }]", ""),
+        "no sum" => edit("by = [\"requester\", \"destination\"]", "by = [\"requestor\", \"day\"]"),
+        "sums of nothing" => edit("by = [\"requester\", \"destination\"]", "by = []"),
+        "above without an amount" => edit("amount = \"0.1 BTC\", by", "by"),
+        "replacement" => edit("replacement = \"no\"", "replacement = \"fee\""),
+        "age as a number" => edit("headers_max_age = \"3 hours\"", "headers_max_age = 3"),
+        "two rules of one name" => edit("name = \"Board\"", "name = \"Manager\""),
+    };
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn rules_that_nobody_or_too_few_can_meet_are_noted() {
+    let notes = |text: &str| -> String {
+        let file = parse("policy.toml", text).unwrap_or_else(|problems| panic!("{problems}"));
+        explain(&file).into_iter().filter(|line| line.starts_with("note:")).collect::<Vec<_>>().join("\n")
+    };
+    let shown = [
+        // Anna may ask now, and the board cannot do without her.
+        notes(&MANAGERS.replace("requesters = \"desk\"", "requesters = [\"desk\", \"anna\"]")),
+        // Two of the board and two managers are four places for three people.
+        notes(&MANAGERS.replace("{ from = \"managers\", count = 1 }", "{ from = \"managers\", count = 2 }")),
+        notes(&COMPANY.replace("[people]", "[people]\nempty = []")),
+    ];
+    insta::assert_snapshot!(shown.join("\n\n"));
 }
 
 #[test]
@@ -127,7 +183,7 @@ fn what_is_missing_or_empty_is_named() {
 
 #[test]
 fn a_fee_basis_that_is_left_out_is_unlimited() {
-    let text = SMALLEST.replace("percent = 3, ", "");
+    let text = COMPANY.replace("percent = 3, ", "");
     let file = parse("policy.toml", &text).unwrap();
     let fee = file.policy.terms().limits.iter().find_map(|limit| limit.fee).unwrap();
     assert_eq!((fee.amount.to_sat(), fee.percent, fee.sat_per_vb), (200_000, u64::MAX, 200));

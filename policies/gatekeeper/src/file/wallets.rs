@@ -1,12 +1,12 @@
 //! `[wallet.NAME]`: which wallets pay, and optionally what they are.
 
 use super::problem::Problems;
-use super::section::{Value, table, texts};
+use super::section::{Value, nearest, table, text, texts};
 use bitcoin::Network;
 use policies::codec::clean_text;
 use policies::id::WalletId;
 use policies::identity::PublicKey;
-use policies::policy::{MAX_NAME_LEN, WalletTerms};
+use policies::policy::{MAX_NAME_LEN, Replacement, WalletTerms};
 use policies::wallet::{Wallet, WalletError};
 use std::collections::BTreeMap;
 
@@ -21,9 +21,11 @@ pub fn read(value: Value<'_>, network: Network, problems: &mut Problems) -> BTre
         let Some(mut wallet) = table(&format!("[wallet.{name}]"), value, problems) else { continue };
         let id = wallet.take("descriptor").and_then(|value| descriptor(value, network, problems));
         let vaults = wallet.take("vaults").map(|value| vaults(value, problems)).unwrap_or_default();
-        wallet.not_judged(&["min_confirmations", "replacement"], problems);
+        let replacement = wallet.take("replacement").and_then(|value| replacement(value, problems));
+        let replacement = replacement.unwrap_or_default();
+        wallet.not_judged(&["min_confirmations"], problems);
         wallet.finish(problems);
-        wallets.insert(name.to_owned(), WalletTerms { id, vaults });
+        wallets.insert(name.to_owned(), WalletTerms { id, vaults, replacement });
     }
     wallets
 }
@@ -41,6 +43,21 @@ fn descriptor(value: Value<'_>, network: Network, problems: &mut Problems) -> Op
                 _ => "copy it from `cold-signer export`, with its checksum: \"wpkh([…]xpub…/<0;1>/*)#…\"",
             };
             problems.add(value.span(), error.to_string(), hint);
+            None
+        }
+    }
+}
+
+fn replacement(value: Value<'_>, problems: &mut Problems) -> Option<Replacement> {
+    match text("replacement", value, problems)? {
+        "fee-only" => Some(Replacement::FeeOnly),
+        "no" => Some(Replacement::BackOnly),
+        other => {
+            let hint = match nearest(other, ["fee-only", "no"].into_iter()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write \"fee-only\" or \"no\"".to_owned(),
+            };
+            problems.add(value.span(), format!("`{}` is no kind of replacement", other.escape_debug()), hint);
             None
         }
     }

@@ -1,14 +1,15 @@
 //! The ledger: an append-only, hash-chained event log, and the state that is its fold.
 
+pub mod alarm;
 pub mod event;
 mod sqlite;
 pub mod state;
 
 pub use sqlite::{Ledger, Summary};
 
-use event::Event;
+use event::{Event, EventKind};
 use policies::codec::{Canonical, Encoder};
-use policies::id::tagged_hash;
+use policies::id::{SpendId, tagged_hash};
 use psbt_tools::display::escape;
 use state::State;
 
@@ -98,6 +99,12 @@ impl Fold {
         }
         let event = Event::from_bytes(&row.event).map_err(|error| damaged(error.to_string()))?;
         self.take(row, event)
+    }
+
+    /// Whether a row is the reservation of a spend.
+    fn reserves(&self, row: &Row, spend: &SpendId) -> bool {
+        let event = Event::from_bytes(&row.event).map(|event| event.kind);
+        matches!(event, Ok(EventKind::Reserved(reserved)) if reserved.charge.spend == *spend)
     }
 
     fn take(&mut self, row: &Row, event: Event) -> Result<(), LedgerError> {

@@ -3,6 +3,7 @@
 use super::event::Event;
 use super::state::State;
 use super::{Fold, LedgerError, Row};
+use policies::id::SpendId;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -34,9 +35,10 @@ WHEN NEW.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM events)
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 ";
 
-/// An open ledger.
+/// An open ledger. What was verified once is kept: only what others append meanwhile is read again.
 pub struct Ledger {
     connection: Connection,
+    fold: Fold,
 }
 
 /// What a verification found.
@@ -92,15 +94,44 @@ impl Ledger {
         if id != APPLICATION_ID {
             return Err(LedgerError::NotALedger(path.display().to_string()));
         }
-        Ok(Self { connection })
+        Ok(Self { connection, fold: Fold::start() })
     }
 
     /// The state now. The whole chain is verified on the way.
     ///
     /// # Errors
     /// [`LedgerError`], also when the chain is broken.
-    pub fn state(&self) -> Result<State, LedgerError> {
-        founded(fold(&self.connection)?)
+    pub fn state(&mut self) -> Result<State, LedgerError> {
+        self.current().cloned()
+    }
+
+    /// The state now, to be looked at.
+    ///
+    /// # Errors
+    /// As [`Self::state`].
+    pub fn current(&mut self) -> Result<&State, LedgerError> {
+        // After an error nothing of it is known any more.
+        let mut fold = std::mem::replace(&mut self.fold, Fold::start());
+        catch_up(&self.connection, &mut fold)?;
+        self.fold = fold;
+        self.fold.state.as_ref().ok_or_else(empty)
+    }
+
+    /// The state before the budget of a spend was reserved; none when it never was.
+    ///
+    /// # Errors
+    /// As [`Self::state`].
+    pub fn before(&self, spend: &SpendId) -> Result<Option<State>, LedgerError> {
+        let mut fold = Fold::start();
+        let mut before = None;
+        each_row(&self.connection, 0, |row| {
+            let reserves = fold.reserves(&row, spend);
+            if reserves && before.is_none() {
+                before.clone_from(&fold.state);
+            }
+            fold.read(&row)
+        })?;
+        Ok(before)
     }
 
     /// Verifies every hash and every signature.
@@ -108,30 +139,42 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Damaged`] at the first event that does not hold.
     pub fn verify(&self) -> Result<Summary, LedgerError> {
-        let fold = fold(&self.connection)?;
+        let mut fold = Fold::start();
+        catch_up(&self.connection, &mut fold)?;
+        fold.state.as_ref().ok_or_else(empty)?;
         Ok(Summary { events: fold.sequence, head: fold.hash })
     }
 
-    /// Decides and appends as the only writer: nothing that `decide` was told can have changed when its event becomes
-    /// durable. When this returns, the event is on the disk.
+    /// Decides and appends as the only writer: nothing that `decide` was told can have changed when its events become
+    /// durable. When this returns, all of them are on the disk; after an error or a crash, none.
     ///
     /// # Errors
     /// What `decide` gives, and [`LedgerError`]; nothing is written then.
-    pub fn append<T, E: From<LedgerError>>(
+    pub fn append<T, E: From<LedgerError>, I: IntoIterator<Item = Event>>(
         &mut self,
-        decide: impl FnOnce(&State) -> Result<(Option<Event>, T), E>,
+        decide: impl FnOnce(&State) -> Result<(I, T), E>,
     ) -> Result<T, E> {
+        // What is there already is verified before anybody else is kept waiting.
+        self.current()?;
         let database = |error| E::from(LedgerError::Database(error));
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
-        let mut fold = fold(&transaction)?;
-        let state = fold.state.as_ref().ok_or_else(|| E::from(empty()))?;
-        let (event, outcome) = decide(state)?;
-        if let Some(event) = event {
+        let mut fold = std::mem::replace(&mut self.fold, Fold::start());
+        catch_up(&transaction, &mut fold)?;
+        let decided = decide(fold.state.as_ref().ok_or_else(|| E::from(empty()))?);
+        let (events, outcome) = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                self.fold = fold;
+                return Err(error);
+            }
+        };
+        for event in events {
             let row = fold.append(&event)?;
             insert(&transaction, &row).map_err(database)?;
         }
         transaction.commit().map_err(database)?;
+        self.fold = fold;
         Ok(outcome)
     }
 }
@@ -186,17 +229,39 @@ fn write_first(path: &Path, founding: Event) -> Result<(), LedgerError> {
     connection.close().map_err(|(_, error)| LedgerError::Database(error))
 }
 
-fn fold(connection: &Connection) -> Result<Fold, LedgerError> {
-    let mut statement = connection.prepare("SELECT sequence, hash, event FROM events ORDER BY sequence")?;
-    let mut rows = statement.query([])?;
-    let mut fold = Fold::start();
+/// Takes in what was appended since. The last event that is known must still be there.
+fn catch_up(connection: &Connection, fold: &mut Fold) -> Result<(), LedgerError> {
+    let (known, hash) = (fold.sequence, fold.hash);
+    let mut is_same = known == 0;
+    each_row(connection, known, |row| {
+        if row.sequence == known && row.hash == hash {
+            is_same = true;
+            return Ok(());
+        }
+        fold.read(&row)
+    })?;
+    if !is_same {
+        let reason = "it is not there any more, or another".to_owned();
+        return Err(LedgerError::Damaged { sequence: known, reason });
+    }
+    Ok(())
+}
+
+/// Every row from this sequence number on.
+fn each_row(
+    connection: &Connection,
+    from: u64,
+    mut take: impl FnMut(Row) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let from = if from == 0 { i64::MIN } else { i64::try_from(from).unwrap_or(i64::MAX) };
+    let mut statement = connection
+        .prepare("SELECT sequence, hash, event FROM events WHERE sequence >= ?1 ORDER BY sequence")?;
+    let mut rows = statement.query([from])?;
     while let Some(row) = rows.next()? {
         let sequence = row.get::<_, i64>(0)?;
-        let row =
-            Row { sequence: u64::try_from(sequence).unwrap_or(0), hash: row.get(1)?, event: row.get(2)? };
-        fold.read(&row)?;
+        take(Row { sequence: u64::try_from(sequence).unwrap_or(0), hash: row.get(1)?, event: row.get(2)? })?;
     }
-    Ok(fold)
+    Ok(())
 }
 
 fn insert(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
@@ -207,10 +272,6 @@ fn insert(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
             (sequence, row.hash, &row.event),
         )
         .map(|_| ())
-}
-
-fn founded(fold: Fold) -> Result<State, LedgerError> {
-    fold.state.ok_or_else(empty)
 }
 
 fn empty() -> LedgerError {

@@ -1,10 +1,15 @@
 //! A ledger that was changed is not believed.
 
+use super::alarm::{Alarm, Frozen, Unfrozen};
 use super::event::{Event, EventKind, Founded, VaultAdded};
 use super::*;
+use crate::chain::tests::{NOW, branch, genesis, mine, transaction, tree};
 use bitcoin::Network;
+use policies::evidence::Evidence;
 use policies::identity::PublicKey;
 use policies::policy::Policy;
+use policies::wallet::{Branch, Keypath, Wallet};
+use psbt_tools::facts::{Facts, OwnInput, ProvenTransaction};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -12,15 +17,20 @@ use tempfile::TempDir;
 const TPUB: &str = "[73c5da0a/84h/1h/0h]tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4LAxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M";
 
 pub(crate) fn founding(at: u64) -> Event {
+    founded_on(Network::Regtest, at)
+}
+
+pub(crate) fn founded_on(network: Network, at: u64) -> Event {
     let founded = Founded {
-        network: Network::Regtest,
+        network,
         policy: Policy::standalone("savings", None).unwrap(),
         permit_key: PublicKey::ed25519([1; 32]),
+        checkpoint: None,
     };
     Event { at, kind: EventKind::Founded(Box::new(founded)) }
 }
 
-fn vault(n: u8) -> Event {
+pub(crate) fn vault(n: u8) -> Event {
     let added = VaultAdded {
         wallet: "savings".to_owned(),
         external: format!("wpkh({TPUB}/0/*)"),
@@ -37,7 +47,7 @@ fn ledger() -> (TempDir, PathBuf) {
     Ledger::create::<LedgerError>(&data, founding(5), |_| Ok(())).unwrap();
     let mut ledger = Ledger::open(&data).unwrap();
     for n in 1..=3 {
-        ledger.append::<(), LedgerError>(|_| Ok((Some(vault(n)), ()))).unwrap();
+        ledger.append::<(), LedgerError, _>(|_| Ok((Some(vault(n)), ()))).unwrap();
     }
     (folder, data)
 }
@@ -52,7 +62,7 @@ const UNGUARD: &str = "DROP TRIGGER events_are_never_changed; DROP TRIGGER event
 fn damage(sql: &str) -> String {
     let (_folder, data) = ledger();
     meddle(&data, &format!("{UNGUARD} {sql}")).unwrap();
-    Ledger::open(&data).and_then(|ledger| ledger.state()).unwrap_err().to_string()
+    Ledger::open(&data).and_then(|mut ledger| ledger.state()).unwrap_err().to_string()
 }
 
 #[test]
@@ -108,9 +118,118 @@ fn an_event_that_cannot_follow_is_not_written() {
         added.external.push('\n');
     }
     for event in [vault(1), founding(9), unreadable] {
-        assert!(open.append::<(), LedgerError>(|_| Ok((Some(event), ()))).is_err());
+        assert!(open.append::<(), LedgerError, _>(|_| Ok((Some(event), ()))).is_err());
     }
     assert_eq!(open.verify().unwrap().events, 4);
+}
+
+/// Two blocks, of which the second holds a transaction that spends a coin of the wallet.
+fn facts() -> Facts {
+    let own =
+        OwnInput { input: 0, wallet: wallet().id(), keypath: Keypath { branch: Branch::External, index: 2 } };
+    let mut previous = transaction(7);
+    previous.output[0].script_pubkey = wallet().script(own.keypath).unwrap();
+    let mut spending = transaction(8);
+    spending.input[0].previous_output = bitcoin::OutPoint { txid: previous.compute_txid(), vout: 0 };
+    let (root, proof) = tree(&[transaction(1), spending.clone()], 1);
+    let first = branch(&genesis(), 1, 1)[0];
+    let second = mine(first.block_hash(), first.time + 600, root);
+    Facts {
+        network: Network::Regtest,
+        from: 1,
+        headers: vec![first, second],
+        transactions: vec![ProvenTransaction {
+            transaction: spending,
+            block: second.block_hash(),
+            proof,
+            own: vec![own],
+        }],
+        previous: Evidence::new([previous]),
+    }
+}
+
+fn wallet() -> Wallet {
+    Wallet::new(Network::Regtest, &[format!("wpkh({TPUB}/0/*)"), format!("wpkh({TPUB}/1/*)")]).unwrap()
+}
+
+fn at_now(kind: EventKind) -> Event {
+    Event { at: NOW, kind }
+}
+
+#[test]
+fn what_froze_and_what_ended_it_survive_and_are_verified_again() {
+    let (_folder, data) = ledger();
+    let mut open = Ledger::open(&data).unwrap();
+    let told = EventKind::Facts(Box::new(facts()));
+    let state = open.state().unwrap();
+    let events = state.with_consequences(vec![told], NOW).unwrap();
+    assert_eq!(events.len(), 2, "the facts freeze");
+    for event in &events {
+        assert_eq!(Event::from_bytes(&event.to_bytes()).unwrap().to_bytes(), event.to_bytes());
+    }
+    open.append::<(), LedgerError, _>(|_| Ok((events, ()))).unwrap();
+    let state = open.state().unwrap();
+    assert!(state.seen().is_frozen());
+    assert_eq!(state.news(&facts(), NOW), Ok(None));
+    let incident = state.seen().incidents()[0].id;
+    let unfrozen = || at_now(EventKind::Unfrozen(Unfrozen { incident, reason: "CFO".to_owned() }));
+    assert_eq!(Event::from_bytes(&unfrozen().to_bytes()), Ok(unfrozen()));
+    open.append::<(), LedgerError, _>(|_| Ok((Some(unfrozen()), ()))).unwrap();
+    assert!(!Ledger::open(&data).unwrap().state().unwrap().seen().is_frozen());
+    assert!(open.append::<(), LedgerError, _>(|_| Ok((Some(unfrozen()), ()))).is_err(), "ended twice");
+    assert_eq!(open.verify().unwrap().events, 7);
+}
+
+#[test]
+fn facts_and_freezing_that_do_not_follow_are_not_written() {
+    let (_folder, data) = ledger();
+    let mut open = Ledger::open(&data).unwrap();
+    type Change = fn(&mut Facts);
+    let changes: [Change; 5] = [
+        |facts| facts.network = Network::Bitcoin,
+        |facts| facts.from = 2,
+        |facts| facts.headers.truncate(1),
+        |facts| facts.transactions[0].transaction = transaction(9),
+        |facts| facts.transactions[0].own[0].keypath.index = 3,
+    ];
+    let forged = changes.map(|change| {
+        let mut facts = facts();
+        change(&mut facts);
+        EventKind::Facts(Box::new(facts))
+    });
+    let causeless = Frozen { alarms: vec![Alarm::Transaction(transaction(9).compute_txid())] };
+    let incident = causeless.incident(NOW);
+    let others = [
+        EventKind::Frozen(causeless),
+        EventKind::Frozen(Frozen { alarms: vec![] }),
+        EventKind::Unfrozen(Unfrozen { incident, reason: "CFO".to_owned() }),
+    ];
+    for kind in forged.into_iter().chain(others) {
+        let what = format!("{kind:?}");
+        assert!(open.append::<(), LedgerError, _>(|_| Ok((Some(at_now(kind)), ()))).is_err(), "{what}");
+    }
+    // The clock of a header is the clock of the event that brought it.
+    let told = || EventKind::Facts(Box::new(facts()));
+    let early = Event { at: u64::from(facts().headers[1].time) - crate::chain::MAX_AHEAD - 1, kind: told() };
+    assert!(open.append::<(), LedgerError, _>(|_| Ok((Some(early), ()))).is_err());
+    assert_eq!(open.verify().unwrap().events, 4);
+    // Of several events, all are written or none.
+    let good = [at_now(told()), at_now(told()), vault(1)];
+    assert!(open.append::<(), LedgerError, _>(|_| Ok((good, ()))).is_err());
+    assert_eq!(open.verify().unwrap().events, 4);
+}
+
+#[test]
+fn nothing_is_reserved_while_an_alarm_is_pending_without_an_incident() {
+    let (_folder, data) = ledger();
+    let mut open = Ledger::open(&data).unwrap();
+    let told = at_now(EventKind::Facts(Box::new(facts())));
+    open.append::<(), LedgerError, _>(|_| Ok((Some(told), ()))).unwrap();
+    let state = open.state().unwrap();
+    assert!(state.seen().is_frozen() && state.seen().incidents().is_empty());
+    // The next intake names it.
+    let events = state.with_consequences(vec![], NOW).unwrap();
+    assert!(matches!(events[..], [Event { kind: EventKind::Frozen(_), .. }]));
 }
 
 #[test]

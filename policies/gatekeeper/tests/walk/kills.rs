@@ -1,9 +1,14 @@
-//! Kill -9 at every write, sync, cut, removal and renaming of `submit` and of its signer, then the same submit again.
+//! Kill -9 at every write, sync, cut, removal and renaming of `submit`, `issue`, `reconcile` and the signer, then the same
+//! again.
 
+use crate::blocks::{Blocks, transaction};
 use crate::office::{Office, Payment, Said, said};
 use gatekeeper::ledger::Ledger;
 use gatekeeper::ledger::state::Reservation;
+use policies::codec::Canonical;
 use policies::permit::Permit;
+use psbt_tools::envelope::Kind;
+use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -27,9 +32,13 @@ struct Site {
 
 impl Site {
     fn new(office: &Office, name: &str) -> Self {
+        Self::with(office, name, &[FILE, "fits.psbt", "one-more.psbt"])
+    }
+
+    fn with(office: &Office, name: &str, files: &[&str]) -> Self {
         let folder = office.path(name);
         copy_files(&office.path("ledger"), &folder.join("ledger"));
-        for file in [FILE, "fits.psbt", "one-more.psbt"] {
+        for file in files {
             std::fs::copy(office.path(file), folder.join(file)).unwrap();
         }
         Self { folder }
@@ -47,10 +56,10 @@ impl Site {
         self.command(&[], arguments)
     }
 
-    /// Submits under the tracer. Gives the calls that were entered, in their order, and whether it was killed.
-    fn traced(&self, kill: Option<&(String, usize)>) -> (Vec<String>, bool) {
+    /// Runs under the tracer. Gives the calls that were entered, in their order, and whether it was killed.
+    fn traced(&self, arguments: &[&str], kill: Option<&(String, usize)>) -> (Vec<String>, bool) {
         let words = tracer(kill);
-        self.command(&words.iter().map(String::as_str).collect::<Vec<_>>(), &["submit", FILE]);
+        self.command(&words.iter().map(String::as_str).collect::<Vec<_>>(), arguments);
         self.trace()
     }
 
@@ -128,13 +137,9 @@ fn numbered(calls: &[String]) -> Vec<(String, usize)> {
     calls.iter().enumerate().map(|(at, call)| (call.clone(), number(at))).collect()
 }
 
-#[test]
-fn a_submit_killed_at_any_write_ends_in_one_permit_that_is_charged_once() {
-    let Some(office) = office() else { return };
-    let dry = Site::new(&office, "dry");
-    let (calls, killed) = dry.traced(None);
-    assert!(!killed && dry.names().contains(&OUT.to_owned()), "the dry run permits");
-    let all = numbered(&calls);
+/// All of them, or so many of them evenly that a run is short.
+fn sampled(calls: &[String]) -> Vec<(String, usize)> {
+    let all = numbered(calls);
     let long = std::env::var("AIRLOCK_LONG").is_ok_and(|value| value == "1");
     let sites: Vec<_> = match all.len() > SAMPLE && !long {
         true => (0..SAMPLE).map(|n| all[n * (all.len() - 1) / (SAMPLE - 1)].clone()).collect(),
@@ -143,11 +148,21 @@ fn a_submit_killed_at_any_write_ends_in_one_permit_that_is_charged_once() {
     if sites.len() < all.len() {
         eprintln!("{} of {} kill sites, evenly; AIRLOCK_LONG=1 takes all", sites.len(), all.len());
     }
+    sites
+}
+
+#[test]
+fn a_submit_killed_at_any_write_ends_in_one_permit_that_is_charged_once() {
+    let Some(office) = office() else { return };
+    let dry = Site::new(&office, "dry");
+    let (calls, killed) = dry.traced(&["submit", FILE], None);
+    assert!(!killed && dry.names().contains(&OUT.to_owned()), "the dry run permits");
+    let sites = sampled(&calls);
 
     let (mut hit, mut nothing, mut reserved, mut permitted, mut parts) = (0, 0, 0, 0, 0);
     for (call, when) in &sites {
         let site = Site::new(&office, &format!("{call}-{when}"));
-        let (_, killed) = site.traced(Some(&(call.clone(), *when)));
+        let (_, killed) = site.traced(&["submit", FILE], Some(&(call.clone(), *when)));
         assert!(killed, "{call} {when} was not reached");
         hit += 1;
         let held = site.held();
@@ -182,6 +197,104 @@ fn a_submit_whose_signer_is_killed_at_any_write_ends_in_one_permit_that_is_charg
         assert_eq!(again(&office, &site, held), 0);
     }
     eprintln!("kill sites of the signer: {}, hit: {}", calls.len(), calls.len());
+}
+
+/// An office whose next payment has its approvals and brings the chain with it.
+fn office_with_approvals() -> Option<Office> {
+    let office = Office::with_managers()?;
+    if !Command::new("strace").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: strace is not installed");
+        return None;
+    }
+    let first = Payment::new(1, 9_000_000);
+    office.requested(&first, "1.psbt");
+    office.run(&["submit", "1.psbt"]).done();
+    office.requested(&Payment::new(2, 60_000_000), "asked.psbt");
+    assert_eq!(office.run(&["submit", "asked.psbt"]).code, 4);
+    let mut file = "asked.psbt".to_owned();
+    for name in ["anna", "ben", "carl"] {
+        let out = format!("{name}.psbt");
+        office.run(&["approve", &file, "--key", name, "-o", &out]).done();
+        file = out;
+    }
+    std::fs::rename(office.path(&file), office.path(FILE)).unwrap();
+    let mut blocks = Blocks::new();
+    blocks.mine_empty(1, 12);
+    blocks.mine(1, &[transaction(&office, &first)]);
+    blocks.mine_empty(1, 5);
+    office.add_document(FILE, Kind::Facts, blocks.facts(&office, 1).to_bytes());
+    blocks.write(&office, 1, "facts");
+    Some(office)
+}
+
+#[test]
+fn an_issue_with_facts_and_approvals_killed_at_any_write_ends_in_one_permit_that_is_charged_once() {
+    let Some(office) = office_with_approvals() else { return };
+    let issue = ["issue", FILE, "-o", OUT];
+    let dry = Site::with(&office, "dry", &[FILE]);
+    let (calls, killed) = dry.traced(&issue, None);
+    assert!(!killed && dry.names().contains(&OUT.to_owned()), "the dry run permits");
+    let events = |site: &Site| site.run(&["log", "verify", "--json"]).done().json()["events"].as_u64();
+    let expected = events(&dry);
+    let sites = sampled(&calls);
+    let (mut hit, mut met) = (0, BTreeSet::new());
+    for (call, when) in &sites {
+        let site = Site::with(&office, &format!("{call}-{when}"), &[FILE]);
+        let (_, killed) = site.traced(&issue, Some(&(call.clone(), *when)));
+        assert!(killed, "{call} {when} was not reached");
+        hit += 1;
+        let held = site.held();
+        met.insert(held.as_ref().map(|held| held.signature.is_some()));
+        let came_out = site.names().contains(&OUT.to_owned());
+        let out = if came_out { "again.psbt" } else { OUT };
+        site.run(&["issue", FILE, "-o", out]).done();
+        let permit = site.permit(&office, out);
+        if came_out {
+            assert_eq!(site.permit(&office, OUT), permit);
+        }
+        assert!(
+            held.as_ref().is_none_or(|held| held.reserved.statement == permit.statement),
+            "another statement"
+        );
+        assert!(
+            held.and_then(|held| held.permit()).is_none_or(|earlier| earlier == permit),
+            "another permit"
+        );
+        assert_eq!((permit.statement.approvals.len(), permit.statement.vaults[0].sequence), (3, 2));
+        assert!(permit.statement.issued_mtp > 0, "the facts are older than the permit");
+        assert_eq!(events(&site), expected, "charged once");
+        std::fs::remove_dir_all(&site.folder).unwrap();
+    }
+    eprintln!("kill sites of issue: {}, hit: {hit}", sites.len());
+    assert_eq!(hit, sites.len());
+    assert_eq!(met, BTreeSet::from([None, Some(false), Some(true)]), "every state of the ledger was met");
+}
+
+#[test]
+fn a_reconcile_killed_at_any_write_takes_the_facts_whole_or_not_at_all() {
+    let Some(office) = office_with_approvals() else { return };
+    let reconcile = ["reconcile", "--facts", "facts", "--json"];
+    let dry = Site::with(&office, "dry", &["facts"]);
+    let (calls, killed) = dry.traced(&reconcile, None);
+    assert!(!killed);
+    let expected = dry.run(&reconcile).done().stdout;
+    let events =
+        |site: &Site| site.run(&["log", "verify", "--json"]).done().json()["events"].as_u64().unwrap();
+    let (before, after) = (office.events(), events(&dry));
+    assert_eq!(after, before + 1);
+    let sites = sampled(&calls);
+    let mut met = BTreeSet::new();
+    for (call, when) in &sites {
+        let site = Site::with(&office, &format!("{call}-{when}"), &["facts"]);
+        let (_, killed) = site.traced(&reconcile, Some(&(call.clone(), *when)));
+        assert!(killed, "{call} {when} was not reached");
+        met.insert(events(&site));
+        assert_eq!(site.run(&reconcile).done().stdout, expected);
+        assert_eq!(events(&site), after);
+        std::fs::remove_dir_all(&site.folder).unwrap();
+    }
+    eprintln!("kill sites of reconcile: {}, hit: {}", sites.len(), sites.len());
+    assert_eq!(met, BTreeSet::from([before, after]));
 }
 
 /// The same submit after a crash that left `held` in the ledger. Gives how many temporary files the crash left.

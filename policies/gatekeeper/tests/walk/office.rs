@@ -49,6 +49,16 @@ impl Said {
         codes
     }
 
+    /// Exit code and the code of the error.
+    pub fn code(&self) -> (i32, String) {
+        (self.code, self.json()["error"]["code"].as_str().unwrap().to_owned())
+    }
+
+    /// The message of the error.
+    pub fn message(&self) -> String {
+        self.json()["error"]["message"].as_str().unwrap().to_owned()
+    }
+
     pub fn done(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
         self
@@ -60,6 +70,8 @@ impl Said {
 pub struct Payment {
     pub number: u32,
     pub coin: u32,
+    /// Coins of 1 BTC besides that one.
+    pub more_coins: Vec<u32>,
     pub recipients: Vec<TxOut>,
     pub fee: u64,
     pub expires: u64,
@@ -72,6 +84,7 @@ impl Payment {
         Self {
             number,
             coin: number,
+            more_coins: vec![],
             recipients: vec![TxOut { value: Amount::from_sat(sat), script_pubkey: to }],
             fee: 10_000,
             // The year 2100.
@@ -80,12 +93,20 @@ impl Payment {
     }
 }
 
+impl Payment {
+    /// The same to another address, told apart by this number.
+    pub fn to(mut self, address: u8) -> Self {
+        self.recipients[0].script_pubkey =
+            ScriptBuf::new_p2wpkh(&WPubkeyHash::from_byte_array([address; 20]));
+        self
+    }
+}
+
 impl Office {
     /// Everything up to the first payment; `None`, said aloud, where OpenSSH is not installed.
     pub fn open() -> Option<Self> {
-        let office = Self::without_vault()?;
-        office.vault("audit", "savings.json");
-        office.run(&["vault", "add", "savings.json"]).done();
+        let office = Self::without_ledger()?;
+        office.found();
         Some(office)
     }
 
@@ -100,19 +121,58 @@ impl Office {
         let wallet = Wallet::new(Network::Regtest, &[DESCRIPTOR]).unwrap();
         let office = Self { folder, wallet };
         for name in ["desk", "stranger", "permit", "audit", "audit-2"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
-                .arg(office.path(name))
-                .status();
-            if !made.is_ok_and(|status| status.success()) {
+            if !office.keygen(name) {
                 eprintln!("skipped: ssh-keygen is not installed");
                 return None;
             }
         }
-        let policy = include_str!("../policies/smallest.toml");
+        let policy = include_str!("../policies/company.toml");
         let line = policy.lines().find(|line| line.starts_with("desk = ")).unwrap();
         office.write("policy.toml", policy.replace(line, &format!("desk = \"{}\"", office.key("desk"))));
         Some(office)
+    }
+
+    /// A company whose managers and board must agree above sums; the desk and anna may ask.
+    pub fn with_managers() -> Option<Self> {
+        let office = Self::without_ledger()?;
+        let mut policy = include_str!("../policies/managers.toml")
+            .replace("network = \"testnet\"", "network = \"regtest\"")
+            .replace("replacement = \"no\"\n", "")
+            .replace(
+                "requesters = \"desk\"\nwallet = \"savings\"\nto",
+                "requesters = [\"desk\", \"anna\"]\nwallet = \"savings\"\nto",
+            );
+        for name in ["anna", "ben", "carl"] {
+            office.keygen(name);
+        }
+        for name in ["desk", "anna", "ben", "carl"] {
+            let start = format!("{name} = ");
+            let line = policy.lines().find(|line| line.starts_with(&start)).unwrap().to_owned();
+            policy = policy.replace(&line, &format!("{start}\"{}\"", office.key(name)));
+        }
+        office.write("policy.toml", policy);
+        office.found();
+        Some(office)
+    }
+
+    /// A ledger under the policy file, and its vault.
+    pub fn found(&self) {
+        self.run(&["init", "--policy", "policy.toml", "--permit-key", "permit"]).done();
+        self.vault("audit", "savings.json");
+        self.run(&["vault", "add", "savings.json"]).done();
+    }
+
+    fn keygen(&self, name: &str) -> bool {
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
+            .arg(self.path(name))
+            .status();
+        made.is_ok_and(|status| status.success())
+    }
+
+    /// How many events the ledger has.
+    pub fn events(&self) -> u64 {
+        self.run_json(&["log", "verify"]).done().json()["events"].as_u64().unwrap()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -127,7 +187,7 @@ impl Office {
         std::fs::read_to_string(self.path(&format!("{name}.pub"))).unwrap().parse().unwrap()
     }
 
-    pub fn sign(&self, key: &str, namespace: &str, message: &str) -> String {
+    pub fn sign(&self, key: &str, namespace: &str, message: impl AsRef<[u8]>) -> String {
         self.write("message", message);
         let output = Command::new("ssh-keygen")
             .args(["-Y", "sign", "-n", namespace, "-f"])
@@ -210,14 +270,17 @@ impl Office {
         let own = Keypath { branch: Branch::External, index: 0 };
         let change = Keypath { branch: Branch::Internal, index: 3 };
         let value = Amount::ONE_BTC;
-        let previous = Transaction {
-            version: Version::TWO,
-            lock_time: LockTime::from_consensus(payment.coin),
-            input: vec![TxIn::default()],
-            output: vec![TxOut { value, script_pubkey: self.wallet.script(own).unwrap() }],
-        };
+        let coins = || [payment.coin].into_iter().chain(payment.more_coins.iter().copied());
+        let previous: Vec<_> = coins()
+            .map(|coin| Transaction {
+                version: Version::TWO,
+                lock_time: LockTime::from_consensus(coin),
+                input: vec![TxIn::default()],
+                output: vec![TxOut { value, script_pubkey: self.wallet.script(own).unwrap() }],
+            })
+            .collect();
         let paid: Amount = payment.recipients.iter().map(|output| output.value).sum();
-        let back = value - paid - Amount::from_sat(payment.fee);
+        let back = value * u64::try_from(previous.len()).unwrap() - paid - Amount::from_sat(payment.fee);
         let mut outputs: Vec<_> = payment
             .recipients
             .iter()
@@ -237,20 +300,28 @@ impl Office {
             wallet: self.wallet.id(),
             version: Version::TWO,
             lock_time: LockTime::ZERO,
-            inputs: vec![SpendInput {
-                outpoint: OutPoint { txid: previous.compute_txid(), vout: 0 },
-                sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
-                value,
-                keypath: own,
-            }],
+            inputs: previous
+                .iter()
+                .map(|previous| SpendInput {
+                    outpoint: OutPoint { txid: previous.compute_txid(), vout: 0 },
+                    sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+                    value,
+                    keypath: own,
+                })
+                .collect(),
             outputs,
         })
         .unwrap();
-        (spend, Evidence::new([previous]))
+        (spend, Evidence::new(previous))
+    }
+
+    /// The coin of this number.
+    pub fn coin(&self, coin: u32) -> OutPoint {
+        let (spend, _) = self.spend(&Payment { coin, ..Payment::new(coin, 1_000) });
+        spend.inputs()[0].outpoint
     }
 
     pub fn request(&self, payment: &Payment) -> Request {
-        let (spend, _) = self.spend(payment);
         Request {
             network: Network::Regtest,
             wallet: self.wallet.id(),
@@ -262,11 +333,21 @@ impl Office {
                 .collect(),
             purpose: "invoice 7".to_owned(),
             max_fee: Amount::from_sat(20_000),
-            anchor: spend.anchor(),
+            anchor: self.coin(payment.coin),
             created: 1,
             expires: payment.expires,
             heads: vec![],
+            replaces: vec![],
         }
+    }
+
+    /// Adds a document to a file.
+    pub fn add_document(&self, name: &str, kind: Kind, bytes: Vec<u8>) {
+        let mut psbt = bitcoin::Psbt::deserialize(&std::fs::read(self.path(name)).unwrap()).unwrap();
+        let mut envelope = Envelope::read(&psbt).unwrap();
+        envelope.insert(kind, bytes).unwrap();
+        envelope.write(&mut psbt);
+        self.write(name, psbt.serialize());
     }
 
     /// A PSBT of one payment with the request of another, unsigned.
@@ -289,8 +370,13 @@ impl Office {
     }
 
     pub fn requested_by(&self, key: &str, payment: &Payment, name: &str) {
+        self.requested_as(key, payment, self.request(payment), name);
+    }
+
+    /// A payment with a request of its own making.
+    pub fn requested_as(&self, key: &str, payment: &Payment, request: Request, name: &str) {
         let draft = format!("{name}.draft");
-        self.unsigned(payment, self.request(payment), &draft);
+        self.unsigned(payment, request, &draft);
         self.run(&["request", &draft, "--key", key, "-o", name]).done();
     }
 

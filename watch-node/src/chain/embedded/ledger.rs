@@ -187,12 +187,21 @@ impl Ledger {
             .transpose()
     }
 
-    /// Whether a waiting transaction spends this output.
-    pub(super) fn is_spent_in_mempool(&self, outpoint: OutPoint) -> Result<bool> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM mempool_inputs WHERE txid = ?1 AND vout = ?2)")?;
-        Ok(statement.query_row(params![outpoint.txid.as_byte_array(), outpoint.vout], |row| row.get(0))?)
+    /// The waiting transaction that spends this output.
+    pub(super) fn spender_in_mempool(&self, outpoint: OutPoint) -> Result<Option<Txid>> {
+        let mut statement =
+            self.db.prepare_cached("SELECT spender FROM mempool_inputs WHERE txid = ?1 AND vout = ?2")?;
+        let spender = statement
+            .query_row(params![outpoint.txid.as_byte_array(), outpoint.vout], |row| row.get::<_, [u8; 32]>(0))
+            .optional()?;
+        Ok(spender.map(Txid::from_byte_array))
+    }
+
+    /// Forgets a waiting transaction: it was mined, or another one takes its place.
+    pub(super) fn remove_from_mempool(&self, txid: Txid) -> Result<()> {
+        self.db.execute("DELETE FROM mempool_inputs WHERE spender = ?1", [txid.as_byte_array()])?;
+        self.db.execute("DELETE FROM mempool WHERE txid = ?1", [txid.as_byte_array()])?;
+        Ok(())
     }
 
     pub(super) fn add_to_mempool(&self, transaction: &Transaction, fee: Amount) -> Result<()> {
@@ -246,8 +255,7 @@ impl Ledger {
                         height
                     ])?;
             }
-            self.db.execute("DELETE FROM mempool_inputs WHERE spender = ?1", [txid.as_byte_array()])?;
-            self.db.execute("DELETE FROM mempool WHERE txid = ?1", [txid.as_byte_array()])?;
+            self.remove_from_mempool(txid)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use bitcoin::transaction::Version;
 use bitcoin::{Amount, Sequence, Transaction, TxOut, Txid};
 
 use super::ledger::Ledger;
-use super::standard;
+use super::{replace, standard};
 use crate::chain::{Acceptance, script};
 use crate::error::{Error, Result};
 
@@ -37,6 +37,9 @@ pub(super) fn accept(ledger: &Ledger, transaction: &Transaction) -> Result<Txid>
     let txid = transaction.compute_txid();
     if test(ledger, transaction)? != Acceptance::Known {
         let fee = examine(ledger, transaction)?;
+        for replaced in replace::conflicts(ledger, transaction)? {
+            ledger.remove_from_mempool(replaced.transaction.compute_txid())?;
+        }
         ledger.add_to_mempool(transaction, fee)?;
     }
     Ok(txid)
@@ -64,9 +67,6 @@ fn examine(ledger: &Ledger, transaction: &Transaction) -> Result<Amount> {
     let mut spent = Vec::with_capacity(transaction.input.len());
     for input in &transaction.input {
         let outpoint = input.previous_output;
-        if ledger.is_spent_in_mempool(outpoint)? {
-            return Err(refuse("txn-mempool-conflict"));
-        }
         let (output, confirmed_at) = match ledger.output(outpoint)? {
             Some(output) if output.spent_height.is_some() => {
                 return Err(refuse("bad-txns-inputs-missingorspent"));
@@ -104,6 +104,10 @@ fn examine(ledger: &Ledger, transaction: &Transaction) -> Result<Amount> {
     }
     if fee < standard::min_fee(vsize(transaction)?) {
         return Err(refuse("min relay fee not met"));
+    }
+    let conflicts = replace::conflicts(ledger, transaction)?;
+    if let Some(reason) = replace::objection(transaction, fee, vsize(transaction)?, &conflicts)? {
+        return Err(refuse(reason));
     }
     script::verify(transaction, &spent)?;
     Ok(fee)

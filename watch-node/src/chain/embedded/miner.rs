@@ -56,7 +56,7 @@ impl Embedded {
         let mut needed = amount;
         for (outpoint, output) in self.ledger.unspent_of(&script)? {
             let mature = !output.coinbase || height.saturating_sub(output.height) >= COINBASE_MATURITY;
-            if !mature || self.ledger.is_spent_in_mempool(outpoint)? {
+            if !mature || self.ledger.spender_in_mempool(outpoint)?.is_some() {
                 continue;
             }
             available = available.checked_add(output.txout.value).ok_or(Error::Overflow)?;

@@ -4,13 +4,14 @@
 //! Bitcoin Core's default relay rules; scripts are checked by Core's own engine ([`super::script`]). It lives in
 //! one SQLite file of the data folder, one writer at a time, and is never offered on another network.
 //!
-//! Not modelled: replacement of unconfirmed transactions (each conflict is refused), ancestor limits, script
-//! standardness, forks (though blocks are kept by hash, and outputs remember when they were spent).
+//! Not modelled: ancestor limits, script standardness, forks (though blocks are kept by hash, and outputs remember when
+//! they were spent).
 
 mod ledger;
 mod mempool;
 mod mine;
 mod miner;
+mod replace;
 mod standard;
 
 use std::path::Path;

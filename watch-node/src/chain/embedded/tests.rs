@@ -105,13 +105,34 @@ fn a_forged_taproot_signature_is_refused() {
 }
 
 #[test]
-fn a_double_spend_is_refused_in_the_mempool_and_after_the_block() {
+fn a_double_spend_replaces_only_with_a_higher_fee_and_never_after_the_block() {
     let (payer, coin) = payer();
-    payer.chain.submit(&payer.spend(coin, ONE, |_| {})).unwrap();
-    let second = payer.spend(coin, ONE, |t| t.output[0].value = Amount::from_sat(90_000_000));
-    assert_eq!(payer.refusal(&second), "txn-mempool-conflict");
+    // 111 vB each: 12 sat more are needed than what is replaced pays.
+    let paying = |fee: u64| payer.spend(coin, ONE, |t| t.output[0].value = ONE - Amount::from_sat(fee));
+    let first = payer.chain.submit(&paying(1_000)).unwrap();
+    for fee in [500, 999, 1_001, 1_011] {
+        assert_eq!(payer.refusal(&paying(fee)), "insufficient fee", "{fee}");
+    }
+    assert_eq!(payer.chain.mempool().unwrap().unwrap(), [first]);
+    let second = payer.chain.submit(&paying(1_012)).unwrap();
+    assert_eq!(payer.chain.mempool().unwrap().unwrap(), [second]);
     payer.mine(1);
-    assert_eq!(payer.refusal(&second), "bad-txns-inputs-missingorspent");
+    assert_eq!(payer.refusal(&paying(9_000)), "bad-txns-inputs-missingorspent");
+}
+
+#[test]
+fn a_replacement_pays_for_the_children_that_go_with_it() {
+    let (payer, coin) = payer();
+    let parent = payer.spend(coin, ONE, |_| {});
+    let child = OutPoint::new(parent.compute_txid(), 0);
+    payer.chain.submit(&parent).unwrap();
+    let child = payer.spend(child, parent.output[0].value, |t| t.output[0].value -= Amount::from_sat(2_000));
+    payer.chain.submit(&child).unwrap();
+    let paying = |fee: u64| payer.spend(coin, ONE, |t| t.output[0].value = ONE - Amount::from_sat(fee));
+    // 1,000 and 3,000 are replaced.
+    assert_eq!(payer.refusal(&paying(4_011)), "insufficient fee");
+    let last = payer.chain.submit(&paying(4_012)).unwrap();
+    assert_eq!(payer.chain.mempool().unwrap().unwrap(), [last]);
 }
 
 #[test]

@@ -1,16 +1,35 @@
 //! What the events come to. A state is only ever made by folding a ledger from its beginning.
 
-use super::event::{Event, EventKind, Founded, Permitted, Reserved, VaultAdded};
-use bitcoin::{Network, OutPoint};
-use policies::codec::Canonical;
+mod coins;
+mod facts;
+mod receipts;
+mod reserve;
+pub mod seen;
+mod waiting;
+
+pub use coins::Spent;
+pub use facts::FactsError;
+
+pub use reserve::TrailTooLong;
+pub use waiting::Waiting;
+
+use super::alarm::Frozen;
+use super::event::{Event, EventKind, Founded, Reserved, VaultAdded};
+use crate::chain::Confirmed;
+use bitcoin::{Network, OutPoint, Txid};
 use policies::examine::Marks;
 use policies::history::History;
-use policies::id::{PermitId, SpendId, VaultId, WalletId};
-use policies::identity::{Namespace, PublicKey, SshSig};
-use policies::permit::{Permit, PermitVault, vault_id};
+use policies::id::{PermitId, RequestId, SpendId, VaultId, WalletId};
+use policies::identity::{PublicKey, SshSig};
+use policies::permit::Permit;
 use policies::policy::Policy;
 use policies::wallet::Wallet;
-use std::collections::BTreeMap;
+use reserve::PermitChain;
+use seen::Seen;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Confirmations from which a payment is settled: no reorganisation that deep is expected.
+pub const SETTLED_DEPTH: u32 = 6;
 
 /// A wallet that pays: its name in the policy, its descriptors, its vaults.
 #[derive(Debug, Clone)]
@@ -38,7 +57,47 @@ impl Reservation {
     /// The permit, once it was signed.
     pub fn permit(&self) -> Option<Permit> {
         let signature = self.signature.clone()?;
-        Some(Permit { statement: self.reserved.statement.clone(), signature })
+        let Reserved { statement, trails, .. } = self.reserved.clone();
+        Some(Permit { statement, signature, trails })
+    }
+}
+
+/// How far a reservation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Budget is reserved; the permit was not signed yet.
+    Reserved,
+    /// The permit was signed.
+    Permitted,
+    /// A vault said that it signed.
+    Signed,
+    /// Another transaction that is settled spends one of its coins: it can never be mined.
+    Replaced,
+    /// A block of the best chain holds the transaction, fewer than [`SETTLED_DEPTH`] deep.
+    Confirmed(Confirmed),
+    /// At least that deep.
+    Settled(Confirmed),
+}
+
+impl Progress {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Progress::Reserved => "reserved",
+            Progress::Permitted => "permitted",
+            Progress::Signed => "signed",
+            Progress::Replaced => "replaced",
+            Progress::Confirmed(_) => "confirmed",
+            Progress::Settled(_) => "settled",
+        }
+    }
+
+    /// How many blocks confirm it.
+    pub const fn confirmations(self) -> u32 {
+        match self {
+            Progress::Reserved | Progress::Permitted | Progress::Signed | Progress::Replaced => 0,
+            Progress::Confirmed(confirmed) | Progress::Settled(confirmed) => confirmed.depth,
+        }
     }
 }
 
@@ -49,11 +108,15 @@ pub struct State {
     policy: Policy,
     permit_key: PublicKey,
     wallets: BTreeMap<WalletId, BoundWallet>,
-    chains: BTreeMap<VaultId, (u64, [u8; 32])>,
+    chains: BTreeMap<VaultId, PermitChain>,
     history: History,
     reservations: BTreeMap<SpendId, Reservation>,
-    coins: BTreeMap<OutPoint, SpendId>,
+    coins: BTreeMap<OutPoint, Vec<SpendId>>,
+    dead: BTreeSet<SpendId>,
+    waiting: BTreeMap<RequestId, Waiting>,
     permits: BTreeMap<PermitId, SpendId>,
+    txids: BTreeMap<Txid, SpendId>,
+    seen: Seen,
     latest: u64,
 }
 
@@ -66,17 +129,21 @@ impl State {
         let EventKind::Founded(founded) = event.kind else {
             return Err("the first event does not found a ledger".to_owned());
         };
-        let Founded { network, policy, permit_key } = *founded;
+        let Founded { network, policy, permit_key, checkpoint } = *founded;
         Ok(Self {
             network,
             policy,
             permit_key,
             wallets: BTreeMap::new(),
             chains: BTreeMap::new(),
-            history: History::default(),
+            history: History::of_ledger(vec![], BTreeMap::new()),
             reservations: BTreeMap::new(),
             coins: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             permits: BTreeMap::new(),
+            txids: BTreeMap::new(),
+            seen: Seen::new(network, checkpoint),
             latest: event.at,
         })
     }
@@ -92,6 +159,12 @@ impl State {
             EventKind::VaultAdded(added) => self.add_vault(added),
             EventKind::Reserved(reserved) => self.reserve(*reserved),
             EventKind::Permitted(permitted) => self.permit(permitted),
+            EventKind::Facts(facts) => self.take_facts(&facts, event.at).map_err(|error| error.to_string()),
+            EventKind::Receipted(receipt) => self.take_receipt(*receipt),
+            EventKind::Frozen(frozen) => self.seen.freeze(frozen, event.at),
+            EventKind::Unfrozen(unfrozen) => self.seen.unfreeze(unfrozen),
+            EventKind::Waiting(waiting) => self.wait(*waiting, event.at),
+            EventKind::Approved(approvals) => self.agree(approvals),
         }
     }
 
@@ -130,6 +203,11 @@ impl State {
         &self.history
     }
 
+    /// Permitted spends that can never be mined: a settled transaction took a coin of theirs.
+    pub fn dead(&self) -> &BTreeSet<SpendId> {
+        &self.dead
+    }
+
     /// The reservation of a spend.
     pub fn reservation(&self, spend: &SpendId) -> Option<&Reservation> {
         self.reservations.get(spend)
@@ -140,27 +218,44 @@ impl State {
         self.history.charges().iter().filter_map(|charge| self.reservations.get(&charge.spend))
     }
 
-    /// The permitted spend that reserves a coin.
-    pub fn reserved_by(&self, coin: &OutPoint) -> Option<SpendId> {
-        self.coins.get(coin).copied()
+    /// What blocks and vaults showed.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// How far a reservation has come. All wallets are native segwit, so the txid is known before signing.
+    pub fn progress(&self, reservation: &Reservation) -> Progress {
+        let spend = &reservation.reserved.charge.spend;
+        match self.seen.confirmed(&reservation.reserved.statement.unsigned_txid) {
+            Some(confirmed) if confirmed.depth >= SETTLED_DEPTH => Progress::Settled(confirmed),
+            Some(confirmed) => Progress::Confirmed(confirmed),
+            None if self.dead.contains(spend) => Progress::Replaced,
+            None if self.seen.is_signed(spend) => Progress::Signed,
+            None if reservation.signature.is_some() => Progress::Permitted,
+            None => Progress::Reserved,
+        }
+    }
+
+    /// These events at this wall clock, and the freezing that follows from them.
+    ///
+    /// # Errors
+    /// A sentence when one cannot follow.
+    pub fn with_consequences(&self, kinds: Vec<EventKind>, now: u64) -> Result<Vec<Event>, String> {
+        let mut after = self.clone();
+        let mut events: Vec<Event> = kinds.into_iter().map(|kind| Event { at: now, kind }).collect();
+        for event in &events {
+            after.apply(event.clone())?;
+        }
+        if !after.seen.pending().is_empty() {
+            let frozen = Frozen { alarms: after.seen.pending().to_vec() };
+            events.push(Event { at: now, kind: EventKind::Frozen(frozen) });
+        }
+        Ok(events)
     }
 
     /// The latest wall clock in the ledger, unix seconds.
     pub fn latest(&self) -> u64 {
         self.latest
-    }
-
-    /// The places of the next permit in the chains of a wallet's vaults.
-    pub fn next_places(&self, bound: &BoundWallet) -> Vec<PermitVault> {
-        bound
-            .vaults
-            .iter()
-            .map(|key| {
-                let vault = vault_id(key);
-                let (last, previous) = self.chains.get(&vault).copied().unwrap_or((0, [0; 32]));
-                PermitVault { vault, sequence: last.saturating_add(1), previous }
-            })
-            .collect()
     }
 
     fn add_vault(&mut self, added: VaultAdded) -> Result<(), String> {
@@ -179,56 +274,6 @@ impl State {
             return Err(format!("a vault of `{}` is added twice or under two names", added.wallet));
         }
         bound.vaults.push(added.audit_key);
-        Ok(())
-    }
-
-    fn reserve(&mut self, reserved: Reserved) -> Result<(), String> {
-        let spend = reserved.spend.id();
-        let bound = self.wallets.get(&reserved.spend.wallet()).ok_or("a reservation of an unknown wallet")?;
-        let statement = &reserved.statement;
-        let agrees = reserved.charge.spend == spend
-            && statement.spend == spend
-            && statement.request == reserved.request.request.id()
-            && statement.vaults == self.next_places(bound)
-            && reserved.charge.outflow == reserved.spend.outflow();
-        if !agrees {
-            return Err(format!(
-                "the reservation of spend {spend} contradicts itself or the permits before it"
-            ));
-        }
-        let coins: Vec<_> = reserved.spend.inputs().iter().map(|input| input.outpoint).collect();
-        if coins.iter().any(|coin| self.coins.contains_key(coin)) {
-            return Err(format!("spend {spend} reserves a coin that another spend reserves"));
-        }
-        for place in &statement.vaults {
-            let after = statement.chain_after(place.vault).ok_or("a vault without a place")?;
-            self.chains.insert(place.vault, (place.sequence, after));
-        }
-        if let Some(bound) = self.wallets.get_mut(&reserved.spend.wallet()) {
-            bound.marks = bound.marks.after(&reserved.spend);
-        }
-        self.coins.extend(coins.into_iter().map(|coin| (coin, spend)));
-        self.permits.insert(statement.id(), spend);
-        self.history.push(reserved.charge.clone());
-        self.reservations.insert(spend, Reservation { reserved, signature: None });
-        Ok(())
-    }
-
-    fn permit(&mut self, permitted: Permitted) -> Result<(), String> {
-        let reservation = self
-            .permits
-            .get(&permitted.permit)
-            .and_then(|spend| self.reservations.get_mut(spend))
-            .ok_or_else(|| format!("permit {} was signed without a reservation", permitted.permit))?;
-        if reservation.signature.is_some() {
-            return Err(format!("permit {} was signed twice", permitted.permit));
-        }
-        let signer =
-            permitted.signature.verify(Namespace::Permit, &reservation.reserved.statement.to_bytes());
-        if signer.as_ref() != Ok(&self.permit_key) {
-            return Err(format!("permit {} is not signed by the permit key", permitted.permit));
-        }
-        reservation.signature = Some(permitted.signature);
         Ok(())
     }
 }

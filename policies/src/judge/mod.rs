@@ -1,12 +1,20 @@
 //! The rule engine: default deny. The gatekeeper runs it over its ledger, the vault over its journal.
 
+mod limits;
+pub mod replacement;
+pub mod requirements;
+
 use crate::check::{Finding, Rule};
 use crate::history::{Charge, History};
-use crate::id::RequestId;
-use crate::policy::{Allow, Destination, Limit, Policy, Requester, Window};
+use crate::id::SpendId;
+use crate::identity::PublicKey;
+use crate::policy::{Allow, Destination, Policy, Requester};
+use crate::request::{Recipient, Request};
 use crate::spend::{Spend, SpendOutput};
-use crate::text::{amount_text, duration_text, utc_text};
+use crate::text::utc_text;
 use crate::wallet::Wallet;
+use requirements::Missing;
+use std::collections::BTreeSet;
 
 /// Everything that a judgement depends on. Same case, same verdict.
 #[derive(Debug, Clone, Copy)]
@@ -22,11 +30,35 @@ pub struct Case<'a> {
     /// Who asks, already verified.
     pub requester: &'a Requester,
     /// The request that it fulfils, already compared with the spend.
-    pub request: Option<RequestId>,
+    pub request: Option<&'a Request>,
+    /// Whose approvals of this request verify.
+    pub approvers: &'a [PublicKey],
     /// What was charged before.
     pub history: &'a History,
-    /// Time for windows and validity, unix seconds.
+    /// Earlier spends that can never be mined. They stay charged, and nothing takes their place.
+    pub dead: &'a BTreeSet<SpendId>,
+    /// Bitcoin time, for windows (BIP113), unix seconds.
+    pub time: u64,
+    /// Wall clock, for validity, unix seconds.
     pub now: u64,
+}
+
+impl Case<'_> {
+    /// What is charged when it is permitted.
+    pub fn charge(&self) -> Charge {
+        Charge {
+            spend: self.spend.id(),
+            request: self.request.map(Request::id),
+            wallet: self.wallet_name.to_owned(),
+            requester: self.requester.clone(),
+            outflow: self.spend.outflow(),
+            at: self.time,
+            clock: self.now,
+            anchor: replacement::anchor(self),
+            paid: Recipient::of(self.spend),
+            coins: self.spend.inputs().iter().map(|input| input.outpoint).collect(),
+        }
+    }
 }
 
 /// What the rules come to.
@@ -34,32 +66,29 @@ pub struct Case<'a> {
 #[must_use]
 pub enum Verdict {
     /// Permitted; whoever acts on it charges this first.
-    Permitted(Charge),
+    Permitted(Box<Charge>),
+    /// Nothing refuses, and these approvals are missing.
+    Needs(Vec<Missing>),
     /// Every rule that refuses.
     Refused(Vec<Finding>),
 }
 
 /// Judges a case. All refusals are returned, and the order of rules never matters.
 pub fn judge(case: &Case<'_>) -> Verdict {
+    let charge = case.charge();
     let mut refusals = Vec::new();
     refusals.extend(wrong_wallet(case));
     refusals.extend(expired(case));
-    refusals.extend(not_allowed(case));
+    refusals.extend(not_allowed(case, &charge));
+    refusals.extend(replacement::objections(case, &charge));
     for limit in case.policy.limits_for(case.requester, case.wallet_name) {
-        refusals.extend(exceeded(case, limit));
+        refusals.extend(limits::exceeded(case, &charge, limit));
     }
-    if refusals.is_empty() {
-        Verdict::Permitted(Charge {
-            spend: case.spend.id(),
-            request: case.request,
-            wallet: case.wallet_name.to_owned(),
-            requester: case.requester.clone(),
-            outflow: case.spend.outflow(),
-            at: case.now,
-        })
-    } else {
-        Verdict::Refused(refusals)
+    if !refusals.is_empty() {
+        return Verdict::Refused(refusals);
     }
+    let missing = requirements::missing(case, &charge);
+    if missing.is_empty() { Verdict::Permitted(Box::new(charge)) } else { Verdict::Needs(missing) }
 }
 
 fn wrong_wallet(case: &Case<'_>) -> Option<Finding> {
@@ -92,7 +121,7 @@ fn expired(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Every output that leaves the wallet must be covered; a payment back to self needs a rule of its own.
-fn not_allowed(case: &Case<'_>) -> Vec<Finding> {
+fn not_allowed(case: &Case<'_>, charge: &Charge) -> Vec<Finding> {
     let rules: Vec<&Allow> = case
         .policy
         .terms()
@@ -107,14 +136,13 @@ fn not_allowed(case: &Case<'_>) -> Vec<Finding> {
             .hint("only what an `allow` rule of the policy names is permitted")
     };
     if rules.is_empty() {
-        let who = match case.requester {
-            Requester::Operator => "the operator".to_owned(),
-            Requester::Key(key) => key.fingerprint(),
-        };
+        let who = case.policy.person(case.requester);
         return vec![refuse(format!("no rule lets {who} pay from wallet `{}`", case.wallet_name))];
     }
     if case.spend.external_outputs().next().is_none() {
-        let back = rules.iter().any(|allow| allow.to.contains(&Destination::Back));
+        // To take an earlier payment back is always allowed to whoever may ask for payments.
+        let back = rules.iter().any(|allow| allow.to.contains(&Destination::Back))
+            || replacement::predecessors(case, charge).next().is_some();
         return if back { vec![] } else { vec![refuse("no rule allows payments back to self".to_owned())] };
     }
     let covers = |output: &SpendOutput| {
@@ -134,108 +162,75 @@ fn not_allowed(case: &Case<'_>) -> Vec<Finding> {
         .collect()
 }
 
-fn exceeded(case: &Case<'_>, limit: &Limit) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let outflow = case.spend.outflow();
-    if let Some(most) = limit.per_payment.filter(|most| outflow > *most) {
-        findings.push(
-            Finding::refuse(
-                Rule::LimitPerPayment,
-                format!(
-                    "limit `{}`: {} would leave the wallet, at most {} may in one payment",
-                    limit.name,
-                    amount_text(outflow),
-                    amount_text(most)
-                ),
-            )
-            .hint("pay less at once"),
-        );
-    }
-    if let Some(window) = limit.per_window {
-        findings.extend(window_exceeded(case, limit, window));
-    }
-    if let Some(fee) = limit.fee {
-        let bases = fee.exceeded(case.spend, case.spend.signed_vsize(case.wallet));
-        if !bases.is_empty() {
-            findings.push(
-                Finding::refuse(
-                    Rule::LimitFee,
-                    format!("limit `{}`: the fee is {}", limit.name, bases.join("; ")),
-                )
-                .hint("build the payment again with a lower feerate"),
-            );
-        }
-    }
-    findings
-}
-
-/// A limit counts what it applies to: charges of its groups and of its wallet. The payment itself is included.
-fn window_exceeded(case: &Case<'_>, limit: &Limit, window: Window) -> Option<Finding> {
-    let counts = |charge: &Charge| {
-        limit.wallet.as_ref().is_none_or(|name| *name == charge.wallet)
-            && limit.requesters.as_ref().is_none_or(|groups| case.policy.is_member(&charge.requester, groups))
-            && charge.spend != case.spend.id()
-    };
-    let (sum, count) = case.history.charged(case.now, window.seconds, counts);
-    let total = sum.and_then(|sum| sum.checked_add(case.spend.outflow()));
-    let over = window.amount.is_some_and(|most| total.is_none_or(|total| total > most));
-    let often = window.count.is_some_and(|most| count.saturating_add(1) > most);
-    if !over && !often {
-        return None;
-    }
-    let mut ceilings = Vec::new();
-    ceilings.extend(window.amount.map(amount_text));
-    ceilings.extend(window.count.map(|count| format!("{count} payments")));
-    Some(
-        Finding::refuse(
-            Rule::LimitPerWindow,
-            format!(
-                "limit `{}`: with this payment {} in {} payments within {}; at most {}",
-                limit.name,
-                total.map_or_else(|| "more than 2^64 sat".to_owned(), amount_text),
-                count.saturating_add(1),
-                duration_text(window.seconds),
-                ceilings.join(" and ")
-            ),
-        )
-        .hint("wait until earlier payments leave the window, or pay less"),
-    )
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::examine::FeeCeiling;
     use crate::identity::tests::public;
     use crate::policy::PolicyTerms;
+    use crate::policy::Window;
     use crate::policy::tests::{limit, terms};
     use crate::spend::tests::{foreign_script, parts};
     use crate::wallet::tests::regtest_wallet;
     use bitcoin::Amount;
     use proptest::prelude::*;
 
-    fn codes(change: impl FnOnce(&mut PolicyTerms), history: &[(u64, u64)], requester: u8) -> Vec<String> {
-        let mut terms = terms();
-        change(&mut terms);
-        let history =
-            History::new(history.iter().map(|(sat, at)| crate::history::tests::charge(*sat, *at)).collect());
-        let case = Case {
-            policy: &Policy::new(terms).unwrap(),
-            wallet: &regtest_wallet(),
-            wallet_name: "savings",
-            spend: &Spend::new(parts()).unwrap(),
-            requester: &Requester::Key(public(requester)),
-            request: None,
-            history: &history,
-            now: 100_000,
-        };
-        match judge(&case) {
-            Verdict::Permitted(charge) => {
-                assert_eq!(charge.outflow.to_sat(), 40_010_000);
-                vec![]
+    /// A case; its policy is that of [`terms`].
+    pub struct Trial {
+        pub spend: Spend,
+        pub request: Option<Request>,
+        pub requester: u8,
+        pub approvers: Vec<PublicKey>,
+        pub history: History,
+        pub dead: BTreeSet<SpendId>,
+    }
+
+    impl Default for Trial {
+        fn default() -> Self {
+            let spend = Spend::new(parts()).unwrap();
+            Self {
+                spend,
+                request: None,
+                requester: 3,
+                approvers: vec![],
+                history: History::default(),
+                dead: BTreeSet::new(),
             }
-            Verdict::Refused(findings) => findings.iter().map(|f| f.code.to_string()).collect(),
         }
+    }
+
+    impl Trial {
+        /// The codes of all refusals, or what is missing; nothing when it is permitted.
+        pub fn codes(&self, change: impl FnOnce(&mut PolicyTerms)) -> Vec<String> {
+            let mut terms = terms();
+            change(&mut terms);
+            let case = Case {
+                policy: &Policy::new(terms).unwrap(),
+                wallet: &regtest_wallet(),
+                wallet_name: "savings",
+                spend: &self.spend,
+                requester: &Requester::Key(public(self.requester)),
+                request: self.request.as_ref(),
+                approvers: &self.approvers,
+                history: &self.history,
+                dead: &self.dead,
+                time: 100_000,
+                now: 100_000,
+            };
+            match judge(&case) {
+                Verdict::Permitted(charge) => {
+                    assert_eq!(*charge, case.charge());
+                    vec![]
+                }
+                Verdict::Needs(missing) => missing.iter().map(|m| format!("needs {m}")).collect(),
+                Verdict::Refused(findings) => findings.iter().map(|f| f.code.to_string()).collect(),
+            }
+        }
+    }
+
+    fn codes(change: impl FnOnce(&mut PolicyTerms), history: &[(u64, u64)], requester: u8) -> Vec<String> {
+        let charges = history.iter().map(|(sat, at)| crate::history::tests::charge(*sat, *at));
+        Trial { requester, history: History::of_journal(charges.collect()), ..Trial::default() }.codes(change)
     }
 
     const OUTFLOW: u64 = 40_010_000;
@@ -293,9 +288,14 @@ mod tests {
             }
         };
         // 10 000 sat for 141 vB: 70.9 sat/vB.
-        assert_eq!(codes(fee(10_000, 0, 71), &[], 3), [""; 0]);
-        assert_eq!(codes(fee(9_999, 0, 71), &[], 3), ["limit-fee"]);
-        assert_eq!(codes(fee(10_000, 0, 70), &[], 3), ["limit-fee"]);
+        assert_eq!(codes(fee(10_000, 1, 71), &[], 3), [""; 0]);
+        assert_eq!(codes(fee(9_999, 1, 71), &[], 3), ["limit-fee"]);
+        assert_eq!(codes(fee(10_000, 1, 70), &[], 3), ["limit-fee"]);
+        assert_eq!(
+            codes(fee(10_000, 0, 71), &[], 3),
+            ["limit-fee"],
+            "the percentage counts from 10 000 sat on"
+        );
     }
 
     #[test]

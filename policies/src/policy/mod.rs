@@ -7,6 +7,11 @@ use crate::id::{PolicyId, WalletId};
 use crate::identity::PublicKey;
 use bitcoin::{Amount, ScriptBuf};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+mod encoding;
+
+pub(crate) use encoding::{decode_requester, encode_requester};
 
 /// Longest name of a person, wallet or rule, in bytes.
 pub const MAX_NAME_LEN: usize = 100;
@@ -17,6 +22,9 @@ pub const MAX_ENTRIES: usize = 1_000;
 /// Default validity of a permit, in seconds: 8 days.
 pub const DEFAULT_PERMIT_VALIDITY: u64 = 8 * 24 * 3_600;
 
+/// Default age of the gatekeeper's latest header after which nothing is permitted, in seconds: 2 days.
+pub const DEFAULT_HEADERS_MAX_AGE: u64 = 2 * 24 * 3_600;
+
 /// Who asks for a payment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Requester {
@@ -24,6 +32,37 @@ pub enum Requester {
     Operator,
     /// The holder of a key that the policy lists.
     Key(PublicKey),
+}
+
+/// Somebody who counts once, however many keys they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Person<'a> {
+    /// The operator of a standalone vault.
+    Operator,
+    /// A name that a group lists: all its keys are one person.
+    Named(&'a str),
+    /// A key that no such name holds.
+    Key(&'a PublicKey),
+}
+
+impl fmt::Display for Person<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Person::Operator => f.write_str("the operator"),
+            Person::Named(name) => f.write_str(name),
+            Person::Key(key) => f.write_str(&key.fingerprint()),
+        }
+    }
+}
+
+/// What may take the place of a payment that is not in a block yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replacement {
+    /// The same recipients with another fee, or nobody.
+    #[default]
+    FeeOnly,
+    /// Only a payment back to the wallet itself.
+    BackOnly,
 }
 
 /// What one wallet of the policy must be.
@@ -34,6 +73,8 @@ pub struct WalletTerms {
     pub id: Option<WalletId>,
     /// Audit keys of its vaults, where the policy names them.
     pub vaults: Vec<PublicKey>,
+    /// What may replace a payment.
+    pub replacement: Replacement,
 }
 
 /// Where an `allow` lets money go.
@@ -109,6 +150,50 @@ pub struct Limit {
     pub fee: Option<FeeCeiling>,
 }
 
+/// Which sums an `above` compares, each by itself; none of them: everything together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SumBy {
+    /// What the person who asks took from the wallets.
+    pub requester: bool,
+    /// What each destination got.
+    pub destination: bool,
+}
+
+/// A sum over a sliding window above which approvals are needed; at exactly this sum they are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Above {
+    /// Length of the window in seconds.
+    pub seconds: u64,
+    /// The sum, this payment included.
+    pub amount: Amount,
+    /// Which sums.
+    pub by: SumBy,
+}
+
+/// So many different people of a group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quorum {
+    /// A person or a group.
+    pub from: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Approvals that a payment needs. All rules that apply add up: one approval counts for one place of one rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Require {
+    /// Shown when approvals are missing.
+    pub name: String,
+    /// Applies to requests of these groups, or of everybody.
+    pub requesters: Option<Vec<String>>,
+    /// Applies to this wallet, or to all.
+    pub wallet: Option<String>,
+    /// Above which sum; every payment when left out.
+    pub above: Option<Above>,
+    /// Whose approvals.
+    pub approvals: Vec<Quorum>,
+}
+
 /// What a policy is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyTerms {
@@ -120,16 +205,22 @@ pub struct PolicyTerms {
     pub previous: Option<PolicyId>,
     /// Unix time after which nothing is permitted, in seconds.
     pub valid_until: Option<u64>,
-    /// Groups of requesters by name.
+    /// Keys by the name of their holder or holders.
     pub people: BTreeMap<String, Vec<Requester>>,
+    /// Groups of such names. A name that a group lists is one person, whatever number of keys it has.
+    pub groups: BTreeMap<String, Vec<String>>,
     /// Wallets by name.
     pub wallets: BTreeMap<String, WalletTerms>,
     /// Who may ask.
     pub allows: Vec<Allow>,
     /// Hard ceilings.
     pub limits: Vec<Limit>,
+    /// Soft ceilings.
+    pub requires: Vec<Require>,
     /// Validity of a permit, in seconds.
     pub permit_valid_for: u64,
+    /// Age of the gatekeeper's latest header after which it permits nothing, in seconds, on networks with real time.
+    pub headers_max_age: u64,
 }
 
 /// A policy whose names all refer to something.
@@ -145,20 +236,28 @@ impl Policy {
     /// [`CodecError::Invalid`] or [`CodecError::TooLong`] for the first thing that does not hold.
     pub fn new(terms: PolicyTerms) -> Result<Self, CodecError> {
         clean_name("company", &terms.company)?;
-        for name in terms.people.keys() {
+        for name in terms.people.keys().chain(terms.groups.keys()) {
             clean_name("people", name)?;
+            if name.contains(',') {
+                return Err(CodecError::invalid("people", format!("`{name}` reads like two")));
+            }
         }
         for name in terms.wallets.keys() {
             clean_name("wallet", name)?;
         }
+        people_of_groups(&terms)?;
         let mut names = BTreeSet::new();
-        for name in terms.allows.iter().map(|a| &a.name).chain(terms.limits.iter().map(|l| &l.name)) {
+        let allows = terms.allows.iter().map(|allow| &allow.name);
+        let limits = terms.limits.iter().map(|limit| &limit.name);
+        for name in allows.chain(limits).chain(terms.requires.iter().map(|require| &require.name)) {
             clean_name("rule", name)?;
             if !names.insert(name) {
                 return Err(CodecError::invalid("rule", format!("two rules are named `{name}`")));
             }
         }
-        let group = |what, name: &String| defined(what, name, terms.people.contains_key(name));
+        let group = |what, name: &String| {
+            defined(what, name, terms.people.contains_key(name) || terms.groups.contains_key(name))
+        };
         let wallet = |what, name: &String| defined(what, name, terms.wallets.contains_key(name));
         for allow in &terms.allows {
             allow.requesters.iter().try_for_each(|name| group("requesters", name))?;
@@ -177,7 +276,30 @@ impl Policy {
                 return Err(CodecError::invalid("limit", format!("`{}` limits nothing", limit.name)));
             }
         }
-        Ok(Self { terms })
+        for require in &terms.requires {
+            require.requesters.iter().flatten().try_for_each(|name| group("requesters", name))?;
+            require.wallet.iter().try_for_each(|name| wallet("wallet", name))?;
+            require.approvals.iter().try_for_each(|quorum| group("approvals", &quorum.from))?;
+            if require.approvals.is_empty() || require.above.is_some_and(|above| above.seconds == 0) {
+                return Err(CodecError::invalid("require", format!("`{}` requires nothing", require.name)));
+            }
+        }
+        let policy = Self { terms };
+        policy.quorums_can_be_met()?;
+        Ok(policy)
+    }
+
+    fn quorums_can_be_met(&self) -> Result<(), CodecError> {
+        for require in &self.terms.requires {
+            for Quorum { from, count } in &require.approvals {
+                let people = self.people_in(from).len();
+                if *count == 0 || usize::try_from(*count).is_ok_and(|count| count > people) {
+                    let problem = format!("`{}` wants {count} of `{from}`, who are {people}", require.name);
+                    return Err(CodecError::invalid("require", problem));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The built-in policy of a key without an authority: its operator pays anyone, within a limit if one was set.
@@ -192,6 +314,7 @@ impl Policy {
             previous: None,
             valid_until: None,
             people: BTreeMap::from([(operator.clone(), vec![Requester::Operator])]),
+            groups: BTreeMap::new(),
             wallets: BTreeMap::from([(wallet.to_owned(), WalletTerms::default())]),
             allows: vec![Allow {
                 name: "The operator pays anyone".to_owned(),
@@ -210,7 +333,9 @@ impl Policy {
                 })
                 .into_iter()
                 .collect(),
+            requires: vec![],
             permit_valid_for: DEFAULT_PERMIT_VALIDITY,
+            headers_max_age: DEFAULT_HEADERS_MAX_AGE,
         })
     }
 
@@ -224,20 +349,61 @@ impl Policy {
         &self.terms
     }
 
-    /// Whether a requester is in one of these groups.
-    pub fn is_member(&self, requester: &Requester, groups: &[String]) -> bool {
-        groups
-            .iter()
-            .filter_map(|group| self.terms.people.get(group))
-            .any(|members| members.contains(requester))
+    /// Whether a requester is one of these people or in one of these groups.
+    pub fn is_member(&self, requester: &Requester, names: &[String]) -> bool {
+        names.iter().any(|name| self.keys_of(name).any(|key| key == requester))
+    }
+
+    /// Whether a rule for these people and groups concerns a requester, with whichever key of the same person: no second
+    /// key leads around a limit.
+    pub fn concerns(&self, requester: &Requester, names: &[String]) -> bool {
+        let who = self.person(requester);
+        names.iter().any(|name| self.keys_of(name).any(|key| self.person(key) == who))
+    }
+
+    /// Who asks, as far as counting people goes.
+    pub fn person<'a>(&'a self, requester: &'a Requester) -> Person<'a> {
+        match requester {
+            Requester::Operator => Person::Operator,
+            Requester::Key(key) => self.holder(key),
+        }
+    }
+
+    /// Who holds a key, as far as counting people goes.
+    pub fn holder<'a>(&'a self, key: &'a PublicKey) -> Person<'a> {
+        let holds = |name: &String| {
+            let keys = self.terms.people.get(name).into_iter().flatten();
+            keys.into_iter().any(|listed| matches!(listed, Requester::Key(listed) if listed == key))
+        };
+        let names = self.terms.groups.values().flatten().filter(|name| holds(name));
+        names.min().map_or(Person::Key(key), |name| Person::Named(name))
+    }
+
+    /// Everybody whom a name of the policy stands for, each once.
+    pub fn people_in(&self, name: &str) -> BTreeSet<Person<'_>> {
+        self.keys_of(name).map(|key| self.person(key)).collect()
+    }
+
+    fn keys_of(&self, name: &str) -> impl Iterator<Item = &Requester> {
+        let alone = self.terms.people.get(name).into_iter().flatten();
+        let people = self.terms.groups.get(name).into_iter().flatten();
+        alone.chain(people.filter_map(|name| self.terms.people.get(name)).flatten())
     }
 
     /// The limits that apply to a requester and a wallet.
     pub fn limits_for(&self, requester: &Requester, wallet: &str) -> impl Iterator<Item = &Limit> {
         self.terms.limits.iter().filter(move |limit| {
-            let who = limit.requesters.as_ref().is_none_or(|groups| self.is_member(requester, groups));
+            let who = limit.requesters.as_ref().is_none_or(|groups| self.concerns(requester, groups));
             let from = limit.wallet.as_ref().is_none_or(|name| name == wallet);
             who && from
+        })
+    }
+
+    /// The approval rules that apply to a requester and a wallet, whatever their sums.
+    pub fn requires_for(&self, requester: &Requester, wallet: &str) -> impl Iterator<Item = &Require> {
+        self.terms.requires.iter().filter(move |require| {
+            let who = require.requesters.as_ref().is_none_or(|groups| self.concerns(requester, groups));
+            who && require.wallet.as_ref().is_none_or(|name| name == wallet)
         })
     }
 
@@ -267,6 +433,32 @@ impl Policy {
     }
 }
 
+/// Names of groups are clean and no person's; their members exist, and no key belongs to two of them: it would be two
+/// people.
+fn people_of_groups(terms: &PolicyTerms) -> Result<(), CodecError> {
+    let mut holders: BTreeMap<&Requester, &String> = BTreeMap::new();
+    for (group, names) in &terms.groups {
+        if terms.people.contains_key(group) {
+            return Err(CodecError::invalid("people", format!("`{group}` is a person and a group")));
+        }
+        for name in names {
+            let Some(keys) = terms.people.get(name) else {
+                return defined("people", name, false);
+            };
+            for key in keys {
+                if *key == Requester::Operator {
+                    return Err(CodecError::invalid("people", format!("`{name}` is no operator's name")));
+                }
+                if let Some(other) = holders.insert(key, name).filter(|other| *other != name) {
+                    let problem = format!("`{other}` and `{name}` have a key in common: who is it?");
+                    return Err(CodecError::invalid("people", problem));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 fn clean_name(what: &'static str, name: &str) -> Result<(), CodecError> {
     if name.trim().is_empty() {
         return Err(CodecError::invalid(what, "the name is empty"));
@@ -276,144 +468,6 @@ fn clean_name(what: &'static str, name: &str) -> Result<(), CodecError> {
 
 fn defined(what: &'static str, name: &str, is_defined: bool) -> Result<(), CodecError> {
     if is_defined { Ok(()) } else { Err(CodecError::invalid(what, format!("`{name}` is not defined"))) }
-}
-
-impl Canonical for Policy {
-    const TAG: &'static str = PolicyId::TAG;
-
-    fn encode_fields(&self, to: &mut Encoder) {
-        let terms = &self.terms;
-        to.string(terms.company.as_bytes());
-        to.u64(terms.version);
-        to.option(terms.previous.as_ref(), |to, id| to.fixed(id.as_bytes()));
-        to.option(terms.valid_until.as_ref(), |to, time| to.u64(*time));
-        to.count(terms.people.len());
-        for (name, members) in &terms.people {
-            to.string(name.as_bytes());
-            to.list(members, encode_requester);
-        }
-        to.count(terms.wallets.len());
-        for (name, wallet) in &terms.wallets {
-            to.string(name.as_bytes());
-            to.option(wallet.id.as_ref(), |to, id| to.fixed(id.as_bytes()));
-            to.list(&wallet.vaults, |to, key| key.encode(to));
-        }
-        to.list(&terms.allows, |to, allow| {
-            to.string(allow.name.as_bytes());
-            to.list(&allow.requesters, |to, name| to.string(name.as_bytes()));
-            to.string(allow.wallet.as_bytes());
-            to.list(&allow.to, |to, destination| match destination {
-                Destination::Anyone => to.u8(0),
-                Destination::Back => to.u8(1),
-                Destination::Script(script) => {
-                    to.u8(2);
-                    to.string(script.as_bytes());
-                }
-            });
-        });
-        to.list(&terms.limits, encode_limit);
-        to.u64(terms.permit_valid_for);
-    }
-
-    fn decode_fields(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
-        let name = |from: &mut Decoder<'_>| from.text("name", MAX_NAME_LEN);
-        Policy::new(PolicyTerms {
-            company: name(from)?,
-            version: from.u64("version")?,
-            previous: from.option("previous", |from| from.fixed("previous").map(PolicyId::from_bytes))?,
-            valid_until: from.option("valid until", |from| from.u64("valid until"))?,
-            people: from
-                .list("people", MAX_ENTRIES, |from| {
-                    Ok((name(from)?, from.list("members", MAX_ENTRIES, decode_requester)?))
-                })?
-                .into_iter()
-                .collect(),
-            wallets: from
-                .list("wallets", MAX_ENTRIES, |from| {
-                    let name = name(from)?;
-                    let id =
-                        from.option("wallet id", |from| from.fixed("wallet id").map(WalletId::from_bytes))?;
-                    Ok((
-                        name,
-                        WalletTerms { id, vaults: from.list("vaults", MAX_ENTRIES, PublicKey::decode)? },
-                    ))
-                })?
-                .into_iter()
-                .collect(),
-            allows: from.list("allow", MAX_ENTRIES, |from| {
-                Ok(Allow {
-                    name: name(from)?,
-                    requesters: from.list("requesters", MAX_ENTRIES, name)?,
-                    wallet: name(from)?,
-                    to: from.list("to", MAX_ENTRIES, decode_destination)?,
-                })
-            })?,
-            limits: from.list("limit", MAX_ENTRIES, decode_limit)?,
-            permit_valid_for: from.u64("permit validity")?,
-        })
-    }
-}
-
-/// Appends a requester.
-pub(crate) fn encode_requester(to: &mut Encoder, requester: &Requester) {
-    match requester {
-        Requester::Operator => to.u8(0),
-        Requester::Key(key) => {
-            to.u8(1);
-            key.encode(to);
-        }
-    }
-}
-
-/// Reads a requester.
-pub(crate) fn decode_requester(from: &mut Decoder<'_>) -> Result<Requester, CodecError> {
-    match from.u8("requester")? {
-        0 => Ok(Requester::Operator),
-        1 => PublicKey::decode(from).map(Requester::Key),
-        other => Err(CodecError::invalid("requester", format!("kind {other}"))),
-    }
-}
-
-fn decode_destination(from: &mut Decoder<'_>) -> Result<Destination, CodecError> {
-    match from.u8("destination")? {
-        0 => Ok(Destination::Anyone),
-        1 => Ok(Destination::Back),
-        2 => from.script("destination").map(Destination::Script),
-        other => Err(CodecError::invalid("destination", format!("kind {other}"))),
-    }
-}
-
-fn encode_limit(to: &mut Encoder, limit: &Limit) {
-    to.string(limit.name.as_bytes());
-    to.option(limit.requesters.as_ref(), |to, names| {
-        to.list(names, |to, name| to.string(name.as_bytes()));
-    });
-    to.option(limit.wallet.as_ref(), |to, name| to.string(name.as_bytes()));
-    to.option(limit.per_payment.as_ref(), |to, amount| to.amount(*amount));
-    to.option(limit.per_window.as_ref(), |to, window| window.encode(to));
-    to.option(limit.fee.as_ref(), |to, fee| {
-        to.amount(fee.amount);
-        to.u64(fee.percent);
-        to.u64(fee.sat_per_vb);
-    });
-}
-
-fn decode_limit(from: &mut Decoder<'_>) -> Result<Limit, CodecError> {
-    let name = |from: &mut Decoder<'_>| from.text("name", MAX_NAME_LEN);
-    Ok(Limit {
-        name: name(from)?,
-        requesters: from.option("requesters", |from| from.list("requesters", MAX_ENTRIES, name))?,
-        wallet: from.option("wallet", name)?,
-        per_payment: from.option("per payment", |from| from.amount("per payment"))?,
-        per_window: from.option("per window", Window::decode)?,
-        fee: from.option("fee", |from| {
-            Ok(FeeCeiling {
-                amount: from.amount("fee amount")?,
-                percent: from.u64("fee percent")?,
-                sat_per_vb: from.u64("fee rate")?,
-            })
-        })?,
-    })
 }
 
 #[cfg(test)]
@@ -432,6 +486,7 @@ pub(crate) mod tests {
                 ("desk".to_owned(), vec![Requester::Key(public(3))]),
                 ("visitors".to_owned(), vec![Requester::Key(public(4))]),
             ]),
+            groups: BTreeMap::new(),
             wallets: BTreeMap::from([("savings".to_owned(), WalletTerms::default())]),
             allows: vec![Allow {
                 name: "Desk pays anyone".to_owned(),
@@ -440,7 +495,9 @@ pub(crate) mod tests {
                 to: vec![Destination::Anyone],
             }],
             limits: vec![limit("Each payment", |l| l.per_payment = Some(Amount::ONE_BTC))],
+            requires: vec![],
             permit_valid_for: DEFAULT_PERMIT_VALIDITY,
+            headers_max_age: DEFAULT_HEADERS_MAX_AGE,
         }
     }
 
@@ -457,6 +514,24 @@ pub(crate) mod tests {
         limit
     }
 
+    /// Approvals above so many satoshi within so many seconds, by requester and by destination.
+    pub fn require(name: &str, sat: u64, seconds: u64, approvals: &[(&str, u64)]) -> Require {
+        Require {
+            name: name.to_owned(),
+            requesters: None,
+            wallet: None,
+            above: Some(Above {
+                seconds,
+                amount: Amount::from_sat(sat),
+                by: SumBy { requester: true, destination: true },
+            }),
+            approvals: approvals
+                .iter()
+                .map(|(from, count)| Quorum { from: (*from).to_owned(), count: *count })
+                .collect(),
+        }
+    }
+
     #[test]
     fn a_policy_survives_its_bytes() {
         let mut terms = terms();
@@ -470,6 +545,17 @@ pub(crate) mod tests {
             l.per_window = Some(Window { seconds: 9, amount: Some(Amount::ONE_BTC), count: Some(3) });
             l.fee = Some(FeeCeiling { amount: Amount::ONE_SAT, percent: 2, sat_per_vb: 3 });
         }));
+        terms.groups = BTreeMap::from([("all".to_owned(), vec!["desk".to_owned(), "visitors".to_owned()])]);
+        terms.wallets.get_mut("savings").unwrap().replacement = Replacement::BackOnly;
+        terms.requires = vec![
+            require("Boss", 10, 5, &[("all", 2), ("desk", 1)]),
+            Require {
+                above: None,
+                requesters: Some(vec!["all".to_owned()]),
+                wallet: Some("savings".to_owned()),
+                ..require("Always", 0, 1, &[("visitors", 1)])
+            },
+        ];
         let policy = Policy::new(terms).unwrap();
         assert_eq!(Policy::from_bytes(&policy.to_bytes()).unwrap(), policy);
     }
@@ -479,7 +565,7 @@ pub(crate) mod tests {
         let policy = Policy::new(terms()).unwrap();
         assert_eq!(
             policy.id().to_string(),
-            "58c3db72aabf01f255b0448a1351a4e09e7ca60cc86a4d8f44a91f3a21938a5e"
+            "dbf6b3799ea4a1edd70ab48124aeefe0c63f0b4140eae64c80c62fdbb1731007"
         );
     }
 
@@ -497,6 +583,23 @@ pub(crate) mod tests {
         refused(|t| t.limits[0].name = "Desk pays anyone".to_owned());
         refused(|t| t.limits[0].per_payment = None);
         refused(|t| t.limits[0].wallet = Some("none".to_owned()));
+        refused(|t| t.requires = vec![require("Boss", 1, 1, &[("nobody", 1)])]);
+        refused(|t| t.requires = vec![require("Boss", 1, 1, &[])]);
+        refused(|t| t.requires = vec![require("Boss", 1, 0, &[("desk", 1)])]);
+        refused(|t| t.requires = vec![require("Desk pays anyone", 1, 1, &[("desk", 1)])]);
+        refused(|t| t.requires = vec![require("Boss", 1, 1, &[("desk", 0)])]);
+        refused(|t| t.requires = vec![require("Boss", 1, 1, &[("desk", 2)])]);
+        refused(|t| drop(t.groups.insert("all".to_owned(), vec!["nobody".to_owned()])));
+        refused(|t| drop(t.groups.insert("desk".to_owned(), vec!["visitors".to_owned()])));
+        refused(|t| drop(t.people.insert("anna, ben".to_owned(), vec![Requester::Key(public(9))])));
+        refused(|t| {
+            t.people.insert("boss".to_owned(), vec![Requester::Operator]);
+            t.groups.insert("all".to_owned(), vec!["boss".to_owned()]);
+        });
+        refused(|t| {
+            t.people.insert("twin".to_owned(), vec![Requester::Key(public(3))]);
+            t.groups.insert("all".to_owned(), vec!["desk".to_owned(), "twin".to_owned()]);
+        });
         refused(|t| t.company = "a\u{202e}b".to_owned());
         refused(|t| t.company = " ".to_owned());
     }
@@ -523,5 +626,24 @@ pub(crate) mod tests {
         let default = FeeBounds::default();
         assert_eq!(bounds.refuse, FeeCeiling { amount: Amount::from_sat(10_000_000), ..default.refuse });
         assert_eq!(bounds.ask, FeeCeiling { amount: Amount::from_sat(10_000_000), ..default.ask });
+    }
+
+    #[test]
+    fn a_named_person_is_one_with_all_her_keys_and_a_list_of_keys_is_many() {
+        let mut terms = terms();
+        let keys = |n: &[u8]| n.iter().map(|n| Requester::Key(public(*n))).collect::<Vec<_>>();
+        terms.people.insert("anna".to_owned(), keys(&[5, 6]));
+        terms.people.insert("board".to_owned(), keys(&[5, 6, 7]));
+        terms.groups.insert("managers".to_owned(), vec!["anna".to_owned()]);
+        terms.requires = vec![require("Board", 1, 1, &[("board", 2)])];
+        let policy = Policy::new(terms.clone()).unwrap();
+        let (five, six, seven) =
+            (Requester::Key(public(5)), Requester::Key(public(6)), Requester::Key(public(7)));
+        assert_eq!(policy.person(&five), policy.person(&six));
+        assert_eq!(policy.person(&seven), Person::Key(&public(7)));
+        assert_eq!(policy.people_in("board").len(), 2, "anna is one person there too");
+        assert!(policy.is_member(&six, &["managers".to_owned()]));
+        terms.requires = vec![require("Board", 1, 1, &[("board", 3)])];
+        Policy::new(terms).unwrap_err();
     }
 }

@@ -1,12 +1,22 @@
 //! What can go wrong, for the person at the terminal and for programs.
 
+mod json;
+
+pub use json::{finding_json, needs_json};
+
+use crate::assessment::Needs;
+use crate::chain::ChainError;
 use crate::file::Problems;
 use crate::ledger::LedgerError;
+use crate::ledger::alarm::IncidentId;
+use crate::ledger::state::{FactsError, TrailTooLong};
+use crate::payment::{Applying, Lacking};
 use crate::report::Report;
-use policies::check::Finding;
+use policies::check::{Finding, Rule};
 use policies::identity::IdentityError;
+use policies::permit::MAX_TRAIL;
 use psbt_tools::display::escape;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Every failure of this package. The text says what was found and expected, [`Error::hint`] what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +71,65 @@ pub enum Error {
         /// What to do next.
         hint: String,
     },
-    /// The clock stands before the ledger's last event.
-    #[error("the clock says {now}, but the ledger's last event was at {latest}")]
+    /// Facts are not proven.
+    #[error("the facts are not believed: {0}")]
+    Facts(#[from] FactsError),
+    /// Something happened that no permit explains.
+    #[error("{}", reasons.join("\n       "))]
+    Unauthorised {
+        /// What, a sentence each.
+        reasons: Vec<String>,
+        /// Everything else that is known.
+        report: Box<Report>,
+    },
+    /// Nothing is permitted while an incident lasts.
+    #[error("the gatekeeper is frozen: {}", reasons.join("\n       "))]
+    Frozen {
+        /// Why, a sentence each.
+        reasons: Vec<String>,
+        /// The first incident that lasts.
+        incident: Option<IncidentId>,
+    },
+    /// There is no such incident, or it was ended.
+    #[error("no incident {0} lasts")]
+    Incident(IncidentId),
+    /// Nothing refuses a payment, and people must agree to it.
+    #[error("{}", needed_text(.0))]
+    Needed(Box<Needed>),
+    /// Nobody knows which of its permits a vault has seen.
+    #[error(
+        "vault {} was given {} permits since the last one that its receipts show, at most {MAX_TRAIL} may follow without",
+        .0.vault, .0.permits
+    )]
+    Trail(TrailTooLong),
+    /// An approval cannot be added.
+    #[error("{message}")]
+    Approval {
+        /// What was found and expected.
+        message: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// Nothing in the ledger has this name.
+    #[error("{0}")]
+    Unknown(String),
+    /// The clock stands before what is known to have happened.
+    #[error("the clock says {now}, but {what} {then}")]
     Clock {
         /// The clock, as a date.
         now: String,
-        /// The latest event, as a date.
-        latest: String,
+        /// What happened.
+        what: &'static str,
+        /// When, as a date.
+        then: String,
+    },
+    /// The chain was not looked at for too long.
+    #[error("the latest known block is too old: {found}; at most {most} are allowed")]
+    Stale {
+        /// Which block and when.
+        found: String,
+        /// The policy's `headers_max_age`.
+        most: String,
     },
     /// The command line asks for something that makes no sense.
     #[error("{message}")]
@@ -86,6 +148,17 @@ pub struct Refusal {
     pub findings: Vec<Finding>,
     /// The payment for JSON, without reasons.
     pub about: Map<String, Value>,
+}
+
+/// A payment that waits for approvals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Needed {
+    /// What is missing and why.
+    pub needs: Needs,
+    /// The payment for JSON.
+    pub about: Map<String, Value>,
+    /// Its number.
+    pub payment: String,
 }
 
 impl Error {
@@ -112,8 +185,25 @@ impl Error {
             Error::Authority { .. } => "authority".to_owned(),
             Error::Request(_) => "C34".to_owned(),
             Error::Signer { .. } => "signer".to_owned(),
+            Error::Facts(_) => "facts".to_owned(),
+            Error::Unauthorised { .. } => "unauthorised".to_owned(),
+            Error::Frozen { .. } => "frozen".to_owned(),
+            Error::Incident(_) => "incident".to_owned(),
+            Error::Needed(_) => Rule::ApprovalsMissing.as_str().to_owned(),
+            Error::Trail(_) => "receipts".to_owned(),
+            Error::Approval { .. } => "C34".to_owned(),
+            Error::Unknown(_) => "unknown".to_owned(),
             Error::Clock { .. } => "clock".to_owned(),
+            Error::Stale { .. } => "stale".to_owned(),
             Error::Usage { .. } => "usage".to_owned(),
+        }
+    }
+
+    /// What a command found before it refused.
+    pub fn report(&self) -> Option<&Report> {
+        match self {
+            Error::Unauthorised { report, .. } => Some(report),
+            _ => None,
         }
     }
 
@@ -128,15 +218,45 @@ impl Error {
             Error::Refused(refusal) => return refusal.findings.first().and_then(|first| first.hint.clone()),
             Error::Several(results) => return first_failure(results).and_then(Error::hint),
             Error::Document { .. } => "check that it is the right file, whole and unchanged",
-            Error::Vault { hint, .. } | Error::Signer { hint, .. } | Error::Usage { hint, .. } => hint,
+            Error::Vault { hint, .. }
+            | Error::Signer { hint, .. }
+            | Error::Approval { hint, .. }
+            | Error::Usage { hint, .. } => hint,
+            Error::Needed(_) => {
+                "let them approve the file (`gatekeeper approve FILE --key F -o OUT`), then `gatekeeper issue`"
+            }
+            Error::Trail(_) => {
+                "bring the vault's receipts: `cold-signer receipts -o F`, then `gatekeeper reconcile --receipts F`"
+            }
+            Error::Unknown(_) => "`gatekeeper show` and `gatekeeper pending` name what the ledger knows",
+            Error::Stale { .. } => {
+                "bring the latest headers: `watch-node sync`, `watch-node facts -o F`, then `gatekeeper reconcile --facts F`"
+            }
             Error::Authority { hint, .. } => hint,
             Error::Request(_) => "do not sign it; let `watch-node pay` make the request again",
+            Error::Facts(FactsError::Chain(ChainError::Gap { .. } | ChainError::Start { .. })) => {
+                "bring all headers since the last ones: `watch-node facts -o F`, then `gatekeeper reconcile --facts F`"
+            }
+            Error::Facts(_) => {
+                "nothing of them was taken; find out what is wrong with the watch-node that made them"
+            }
+            Error::Unauthorised { .. } => {
+                "nothing is permitted from now on. Whoever signed this has a key: find out who, move what is left to new \
+                 keys; then `gatekeeper unfreeze --incident ID --reason TEXT`"
+            }
+            Error::Frozen { incident: Some(id), .. } => {
+                return Some(format!(
+                    "look into it (`gatekeeper show`); when that is done: gatekeeper unfreeze --incident {id} --reason TEXT"
+                ));
+            }
+            Error::Frozen { incident: None, .. } => "look into it: `gatekeeper reconcile`",
+            Error::Incident(_) => "`gatekeeper show` names those that last",
             Error::Clock { .. } => "set the clock; nothing is permitted while it is wrong",
         };
         Some(hint.to_owned())
     }
 
-    /// The exit code: 1 fault, 2 usage, 3 refused, 5 stale.
+    /// The exit code: 1 fault, 2 usage, 3 refused, 4 more is needed, 5 frozen or stale.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Psbt(error) => error.exit_code(),
@@ -148,41 +268,18 @@ impl Error {
             | Error::Document { .. }
             | Error::Vault { .. }
             | Error::Authority { .. }
+            | Error::Facts(_)
+            | Error::Unauthorised { .. }
+            | Error::Incident(_)
+            | Error::Approval { .. }
+            | Error::Unknown(_)
             | Error::Request(_) => 3,
             Error::Ledger(_) | Error::Signer { .. } => 1,
-            Error::Clock { .. } => 5,
+            Error::Needed(_) | Error::Trail(_) => 4,
+            Error::Clock { .. } | Error::Stale { .. } | Error::Frozen { .. } => 5,
             Error::Usage { .. } => 2,
             Error::Several(results) => first_failure(results).map_or(1, Error::exit_code),
         }
-    }
-
-    /// One JSON object with `error`, and what is known beside it.
-    pub fn to_json(&self) -> Value {
-        let mut error = json!({ "code": self.code(), "message": self.to_string() });
-        if let (Some(hint), Some(error)) = (self.hint(), error.as_object_mut()) {
-            error.insert("hint".to_owned(), hint.into());
-        }
-        let mut object = Map::new();
-        match self {
-            Error::Refused(refusal) => {
-                object.insert("verdict".to_owned(), "refused".into());
-                object.extend(refusal.about.clone());
-                object.insert("refusals".to_owned(), refusal.findings.iter().map(finding_json).collect());
-            }
-            Error::Several(results) => {
-                object.insert("verdict".to_owned(), "refused".into());
-                object.insert("files".to_owned(), results.iter().map(result_json).collect());
-            }
-            Error::Policy(problems) => {
-                object.insert(
-                    "problems".to_owned(),
-                    problems.list().iter().map(|p| problem_json(problems, p)).collect(),
-                );
-            }
-            _ => {}
-        }
-        object.insert("error".to_owned(), error);
-        Value::Object(object)
     }
 }
 
@@ -192,33 +289,8 @@ impl From<IdentityError> for Error {
     }
 }
 
-/// `{"code", "message", "hint"?}`.
-fn finding_json(finding: &Finding) -> Value {
-    let mut object = json!({ "code": finding.code.to_string(), "message": finding.message });
-    if let (Some(hint), Some(object)) = (&finding.hint, object.as_object_mut()) {
-        object.insert("hint".to_owned(), hint.as_str().into());
-    }
-    object
-}
-
-fn problem_json(problems: &Problems, problem: &crate::file::Problem) -> Value {
-    let (line, column) = problems.place(problem);
-    json!({ "line": line, "column": column, "message": problem.message, "hint": problem.hint })
-}
-
 fn first_failure(results: &[(String, Result<Report, Error>)]) -> Option<&Error> {
     results.iter().find_map(|(_, result)| result.as_ref().err())
-}
-
-fn result_json((file, result): &(String, Result<Report, Error>)) -> Value {
-    let mut object = match result {
-        Ok(report) => Value::Object(report.json.clone()),
-        Err(error) => error.to_json(),
-    };
-    if let Some(object) = object.as_object_mut() {
-        object.insert("file".to_owned(), file.as_str().into());
-    }
-    object
 }
 
 fn several_text(results: &[(String, Result<Report, Error>)]) -> String {
@@ -227,6 +299,22 @@ fn several_text(results: &[(String, Result<Report, Error>)]) -> String {
         Err(error) => format!("{}: {error}", escape(file)),
     };
     results.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// Rule by rule who is missing, and because of which sums.
+fn needed_text(needed: &Needed) -> String {
+    let needs = &needed.needs;
+    let mut lines = vec![format!("approvals are missing for {}", needed.payment)];
+    lines.extend(needs.lacking.iter().map(Lacking::text));
+    lines.extend(needs.applying.iter().map(Applying::text));
+    if !needs.approved.is_empty() {
+        lines.push(format!("approved by {}", needs.approved.join(", ")));
+    }
+    escape_lines(&lines).join("\n       ")
+}
+
+fn escape_lines(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| escape(line)).collect()
 }
 
 /// Every refusal with its hint; the first one's hint is the error's own.

@@ -1,0 +1,131 @@
+//! `sign`
+
+mod batch;
+mod files;
+
+use crate::cli::{Global, console_program};
+use crate::consent::{self, Given};
+use crate::output::Output;
+use crate::screens::Shown;
+use crate::session::Session;
+use crate::terminal::{Person, Terminal};
+use crate::{Error, Result};
+use files::{Found, Task};
+use policies::check::Check;
+use policies::id::SpendId;
+use psbt_tools::display::{escape, hex};
+use psbt_tools::files::write_new;
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// Review payments, take consent, and let the vault sign them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: cold-signer sign salaries-permitted.psbt\n\
+Example: cold-signer sign /media/stick -o /media/stick\n\n\
+Without -o, NAME-request.psbt and NAME-permitted.psbt become NAME-signed.psbt beside them.\n\
+Of a folder every *.psbt is taken in the order of names, but for signed ones, for those that are signed already, and \
+for drafts and requests whose permitted file is there.\n\
+With --json, one file gives one object; several and folders give {\"files\": [...], \"left_out\": [...], \
+\"totals\": [...]}.")]
+pub struct Args {
+    /// Files to sign and folders of such files, one after the other; a failure stops none of the others.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    files: Vec<PathBuf>,
+    /// Where the signed file goes; a folder when there are several.
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Consent by a script: the whole spend id that `review` gave. Again for each further file.
+    #[arg(long, value_name = "SPEND_ID")]
+    consent: Vec<SpendId>,
+    /// Checks whose question is answered with yes, for scripts: C19,C20.
+    #[arg(long, value_delimiter = ',', value_name = "CHECKS")]
+    accept: Vec<Check>,
+}
+
+/// Runs it.
+pub fn run(global: &Global, args: &Args) -> Result<Output> {
+    let found = files::find(&args.files, args.output.as_deref())?;
+    if args.output.as_deref().is_some_and(|out| out.as_os_str() == "-") {
+        if global.json {
+            return Err(Error::Usage("-o - and --json both want standard output".to_owned()));
+        }
+        if std::io::stdout().is_terminal() {
+            return Err(Error::Usage(
+                "-o - writes the file itself, which is nothing for a terminal: name a file".to_owned(),
+            ));
+        }
+    }
+    // A yes is meant for one payment: the question of another may be another one under the same number.
+    if args.consent.len() > 1 && !args.accept.is_empty() {
+        return Err(Error::Usage("--accept is for one --consent: sign such a file by itself".to_owned()));
+    }
+    let given = Given { spends: args.consent.clone(), accepted: args.accept.clone() };
+    let mut terminal = if given.spends.is_empty() { Terminal::open() } else { None };
+    let start = || Session::start(console_program()?, &global.launch()?);
+    match found {
+        Found::One(_) if given.spends.len() > 1 => {
+            Err(Error::Usage("one file holds one spend: give --consent once".to_owned()))
+        }
+        Found::One(task) => {
+            let (text, json) = sign(&mut start()?, &task, &given, person(&mut terminal))?;
+            Ok(Output::done(text, json))
+        }
+        Found::Many { tasks, left_out } => {
+            // Nothing to unlock the store for.
+            let mut session = if tasks.is_empty() { None } else { Some(start()?) };
+            // A wrong passphrase is told once, not for each file.
+            session.as_mut().map_or(Ok(()), Session::unlock)?;
+            Ok(batch::run(session.as_mut(), tasks, left_out, &given, person(&mut terminal)))
+        }
+    }
+}
+
+fn person(terminal: &mut Option<Terminal>) -> Option<&mut dyn Person> {
+    terminal.as_mut().map(|terminal| terminal as &mut dyn Person)
+}
+
+/// Before anything is signed that could then not be written.
+fn is_free(out: &Path) -> Result<()> {
+    if out.as_os_str() != "-" && out.symlink_metadata().is_ok() {
+        return Err(psbt_tools::Error::Exists(escape(&out.to_string_lossy())).into());
+    }
+    Ok(())
+}
+
+fn sign(
+    session: &mut Session,
+    task: &Task,
+    given: &Given,
+    person: Option<&mut dyn Person>,
+) -> Result<(String, Value)> {
+    is_free(&task.out)?;
+    let document = session.open(&task.file)?;
+    document.acceptable()?;
+    let review = session.review(&document)?;
+    let shown = Shown {
+        file: document.name(),
+        sha256: document.sha256(),
+        review: &review,
+        live_network: session.live_network(),
+    };
+    let accepted = consent::obtain(&shown, given, person)?;
+    let (name, sha256) = (document.name().to_owned(), document.sha256());
+    let (signed, bytes) = session.sign(document, review.spend, accepted)?;
+    write_new(&task.out, &bytes, 0o600)?;
+    let out = escape(&task.out.to_string_lossy());
+    let head = &signed.receipt.statement.head;
+    let json = json!({
+        "file": name,
+        "sha256": hex(&sha256),
+        "out": out,
+        "spend_id": review.spend.to_string(),
+        "unsigned_txid": review.unsigned_txid.to_string(),
+        "signatures": signed.signatures.len(),
+        "signed_before": review.signed_before,
+        "receipt": {"vault_id": head.vault.to_string(), "sequence": head.sequence, "head": hex(&head.hash)},
+    });
+    // Standard output carries the file itself when that is asked for.
+    let text = if out == "-" { String::new() } else { format!("signed {name}\nwrote {out}") };
+    Ok((text, json))
+}

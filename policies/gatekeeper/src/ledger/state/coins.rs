@@ -1,0 +1,75 @@
+//! Coins that permits reserve, and what the chain decided about them.
+
+use super::{Reservation, SETTLED_DEPTH, State};
+use crate::chain::Confirmed;
+use bitcoin::{OutPoint, Txid};
+use policies::history::Charge;
+use policies::spend::Spend;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A coin that a block shows to be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// The coin.
+    pub coin: OutPoint,
+    /// By which transaction.
+    pub by: Txid,
+    /// Where that is.
+    pub confirmed: Confirmed,
+}
+
+impl State {
+    /// Coins of a spend that a permitted spend of another group reserves. Replacements share theirs; a spend that can
+    /// never be mined any more reserves nothing.
+    pub fn reserved_elsewhere<'a>(
+        &'a self,
+        spend: &'a Spend,
+        charge: &'a Charge,
+    ) -> impl Iterator<Item = (OutPoint, &'a Reservation)> {
+        spend.inputs().iter().flat_map(move |input| {
+            let holders = self.coins.get(&input.outpoint).into_iter().flatten();
+            let living = holders.filter(|holder| !self.dead.contains(*holder));
+            let others = living.filter_map(|holder| self.reservations.get(holder)).filter(|held| {
+                let held = &held.reserved.charge;
+                (&held.wallet, held.anchor) != (&charge.wallet, charge.anchor)
+            });
+            others.map(|held| (input.outpoint, held))
+        })
+    }
+
+    /// A permitted spend that reserved a coin, also when it can never be mined any more.
+    pub(super) fn reservation_of(&self, coin: &OutPoint) -> Option<&Reservation> {
+        self.reservations.get(self.coins.get(coin)?.first()?)
+    }
+
+    /// Coins of a spend that transactions of the best chain spend already.
+    pub fn spent_already<'a>(&'a self, spend: &'a Spend) -> impl Iterator<Item = Spent> + 'a {
+        spend.inputs().iter().filter_map(|input| {
+            let by = self.seen.spenders(&input.outpoint);
+            let mut confirmed = by.filter_map(|by| Some((by, self.seen.confirmed(&by)?)));
+            confirmed.next().map(|(by, confirmed)| Spent { coin: input.outpoint, by, confirmed })
+        })
+    }
+
+    /// The reservation whose transaction this is.
+    pub fn reservation_by_txid(&self, txid: &Txid) -> Option<&Reservation> {
+        self.reservations.get(self.txids.get(txid)?)
+    }
+
+    /// Holds every reservation against the best chain as it is now.
+    pub(super) fn settle(&mut self) {
+        let mut settled = BTreeMap::new();
+        let mut dead = BTreeSet::new();
+        for (txid, transaction) in self.seen.transactions() {
+            let confirmed = self.seen.confirmed(txid).filter(|found| found.depth >= SETTLED_DEPTH);
+            let Some(confirmed) = confirmed else { continue };
+            let own = self.txids.get(txid);
+            // Where the time of a block is not known, its payment stays in every window.
+            settled.extend(own.copied().zip(confirmed.mtp));
+            let coins = transaction.spent.values().filter_map(|coin| self.coins.get(&coin.outpoint));
+            dead.extend(coins.flatten().filter(|holder| Some(*holder) != own).copied());
+        }
+        self.history.set_settled(settled);
+        self.dead = dead;
+    }
+}
