@@ -124,14 +124,7 @@ impl Step {
             assert_eq!(office.read(output), before, "{line}: nothing is overwritten");
             return;
         }
-        let is_made =
-            || office.node("payments")["payments"].as_array().is_some_and(|payments| !payments.is_empty());
-        let said = match self {
-            Step::Pay if is_made() => {
-                office.run("watch-node payments export P-0001 -o pay.psbt --data node --json")
-            }
-            _ => office.run(line),
-        };
+        let said = office.run(line);
         assert_eq!(said.code, 0, "{line}, again: {said:?}");
     }
 
