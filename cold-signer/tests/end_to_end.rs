@@ -164,6 +164,7 @@ fn permitted(spend: &Spend, vault: VaultId, approvers: &[u8]) -> Envelope {
         revocation_version: 0,
         anchor: spend.anchor(),
         replaces: vec![],
+        dead: vec![],
         heads: vec![],
         issued_mtp: now,
         issued: now,

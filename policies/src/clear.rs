@@ -150,10 +150,10 @@ pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> A
     let present = Present { tip_height: None, now: Some(dossier.now) };
     let unsigned = dossier.spend.unsigned_transaction();
     findings.extend(locktime(&unsigned, dossier.spend.network(), present));
+    let dead = never_mined(dossier, permit.as_ref(), journal);
     let mut charge = None;
     match &requester {
         Some(requester) => {
-            let dead = void_spends(dossier, journal);
             let case = Case {
                 policy,
                 wallet: dossier.wallet,
@@ -164,10 +164,11 @@ pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> A
                 approvers: &approvers,
                 history: journal.history(),
                 dead: &dead,
+                supersedes: permit.as_ref().is_some_and(|permit| !permit.statement.replaces.is_empty()),
                 time: bitcoin_time(dossier, say, permit.as_ref(), journal),
                 now: dossier.now,
             };
-            findings.extend(signed_earlier(dossier, say, journal, Some(&case.charge())));
+            findings.extend(signed_earlier(dossier, say, journal, &dead, Some(&case.charge())));
             match judge(&case) {
                 Verdict::Permitted(permitted) => charge = Some(*permitted),
                 Verdict::Needs(missing) => findings.extend(missing.iter().map(|missing| {
@@ -177,7 +178,7 @@ pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> A
                 Verdict::Refused(refusals) => findings.extend(refusals),
             }
         }
-        None => findings.extend(signed_earlier(dossier, say, journal, None)),
+        None => findings.extend(signed_earlier(dossier, say, journal, &dead, None)),
     }
     if !findings.iter().any(|f| f.code == Check::AUTHORISATION.into()) {
         findings.push(match say {
@@ -274,20 +275,24 @@ fn signed_earlier(
     dossier: &Dossier<'_>,
     say: Say<'_>,
     journal: &dyn Journal,
+    dead: &BTreeSet<SpendId>,
     charge: Option<&Charge>,
 ) -> Vec<Finding> {
     let is_group = |spend: &SpendId| {
         let earlier = journal.history().of_spend(spend);
         earlier.zip(charge).is_some_and(|(a, b)| a.wallet == b.wallet && a.anchor == b.anchor)
     };
-    let others = |outpoint: &OutPoint| signed_elsewhere(dossier, journal, outpoint);
-    let mut findings =
-        signed_before(dossier.spend, |outpoint| others(outpoint).into_iter().find(|spend| !is_group(spend)));
     let inputs = dossier.spend.inputs();
-    let replaced: BTreeSet<_> =
-        inputs.iter().flat_map(|input| others(&input.outpoint)).filter(is_group).collect();
+    let signed = |outpoint: &OutPoint| journal.signed(outpoint).into_iter().map(|(spend, _)| spend);
+    let own = dossier.spend.id();
+    let earlier: BTreeSet<_> =
+        inputs.iter().flat_map(|input| signed(&input.outpoint)).filter(|spend| *spend != own).collect();
+    let others: BTreeSet<_> =
+        earlier.iter().filter(|spend| !dead.contains(*spend) && !is_group(spend)).collect();
+    let mut findings =
+        signed_before(dossier.spend, |outpoint| signed(outpoint).find(|spend| others.contains(spend)));
     let back = dossier.spend.external_outputs().next().is_none();
-    findings.extend(replaced.iter().map(|spend| {
+    findings.extend(earlier.difference(dead).filter(|spend| is_group(spend)).map(|spend| {
         let message = format!("takes the place of spend {spend}, which was signed before");
         match say {
             Say::Operator(_) if back => Finding::ask(Check::SIGNED_BEFORE, message)
@@ -297,36 +302,31 @@ fn signed_earlier(
             Say::Permits(_) => Finding::pass(Check::SIGNED_BEFORE, message),
         }
     }));
+    findings.extend(earlier.intersection(dead).map(|spend| {
+        Finding::pass(
+            Check::SIGNED_BEFORE,
+            format!("signed before in spend {spend}, which can never be mined"),
+        )
+    }));
     if findings.is_empty() {
         findings.push(Finding::pass(Check::SIGNED_BEFORE, "no coin was signed before"));
     }
     findings
 }
 
-/// Other spends whose signature for this coin is good.
-fn signed_elsewhere(dossier: &Dossier<'_>, journal: &dyn Journal, outpoint: &OutPoint) -> Vec<SpendId> {
-    let signed = journal.signed(outpoint).into_iter();
-    let own = dossier.spend.id();
-    let good = signed.filter(|(spend, claimed)| *spend != own && !is_void(dossier, outpoint, *claimed));
-    good.map(|(spend, _)| spend).collect()
-}
-
-/// Whether a signature over this amount of a coin is good for nothing. A taproot signature commits to the amount (BIP341):
-/// one over an amount that the previous transaction now disproves can never be mined, so a lie does not freeze the coin.
-fn is_void(dossier: &Dossier<'_>, outpoint: &OutPoint, claimed: Amount) -> bool {
-    let proven = match dossier.evidence.output(outpoint) {
-        Previous::Output(output) => Some(output.value),
-        Previous::Absent | Previous::NoSuchOutput(_) => None,
-    };
-    dossier.wallet.is_taproot() && proven.is_some_and(|value| value != claimed)
-}
-
-/// Earlier spends of these coins that can never be mined, because a signature of theirs is void.
-fn void_spends(dossier: &Dossier<'_>, journal: &dyn Journal) -> BTreeSet<SpendId> {
-    let coins = dossier.spend.inputs().iter().map(|input| input.outpoint);
-    let signed = coins.flat_map(|coin| journal.signed(&coin).into_iter().map(move |signed| (coin, signed)));
-    let void = signed.filter(|(coin, (_, claimed))| is_void(dossier, coin, *claimed));
-    void.map(|(_, (spend, _))| spend).collect()
+/// Earlier spends of these coins that can never be mined. A taproot signature commits to all amounts (BIP341): a spend
+/// over an amount that the previous transaction now disproves is void, so a lie does not freeze the coin. Of others the
+/// permit says it: the gatekeeper sees the chain. A false word gains nobody a second payment, because both spend the coin.
+fn never_mined(dossier: &Dossier<'_>, permit: Option<&Permit>, journal: &dyn Journal) -> BTreeSet<SpendId> {
+    let mut dead: BTreeSet<_> =
+        permit.into_iter().flat_map(|permit| &permit.statement.dead).copied().collect();
+    for input in dossier.spend.inputs().iter().filter(|_| dossier.wallet.is_taproot()) {
+        if let Previous::Output(output) = dossier.evidence.output(&input.outpoint) {
+            let signed = journal.signed(&input.outpoint).into_iter();
+            dead.extend(signed.filter(|(_, claimed)| *claimed != output.value).map(|(spend, _)| spend));
+        }
+    }
+    dead
 }
 
 fn authorisation(message: impl Into<String>) -> Finding {

@@ -58,6 +58,9 @@ pub struct PermitStatement {
     pub anchor: OutPoint,
     /// Permits that this one replaces.
     pub replaces: Vec<PermitId>,
+    /// Earlier permitted spends of its coins that can never be mined, because a settled transaction took a coin of theirs:
+    /// their signatures are not in its way.
+    pub dead: Vec<SpendId>,
     /// The latest record of each vault that the gatekeeper has seen: a vault without it was rolled back or forked.
     pub heads: Vec<Head>,
     /// Bitcoin time (median time past) at issuance, unix seconds; 0 when the gatekeeper has seen no headers.
@@ -121,11 +124,19 @@ impl PermitStatement {
             changed
                 .push(format!("inputs, outputs, locktime or sequences differ (txid was {was}, it is {is})"));
         }
-        if !changed.is_empty() {
-            refuse(format!("changed since the permit: {}", changed.join("; ")));
-        }
         if now > self.expires {
             refuse(format!("the permit expired at {}, it is {}", utc_text(self.expires), utc_text(now)));
+        }
+        if !changed.is_empty() {
+            findings.push(
+                Finding::refuse(
+                    Check::AUTHORISATION,
+                    format!("changed since the permit: {}", changed.join("; ")),
+                )
+                .hint(
+                    "take the permitted file again, and find out who changed this one: `psbt-tools diff A B`",
+                ),
+            );
         }
         findings
     }
@@ -161,6 +172,7 @@ impl Canonical for PermitStatement {
         to.u64(self.revocation_version);
         to.outpoint(&self.anchor);
         to.list(&self.replaces, |to, permit| to.fixed(permit.as_bytes()));
+        to.list(&self.dead, |to, spend| to.fixed(spend.as_bytes()));
         to.list(&self.heads, |to, head| head.encode(to));
         to.u64(self.issued_mtp);
         to.u64(self.issued);
@@ -190,6 +202,7 @@ impl Canonical for PermitStatement {
             anchor: from.outpoint("anchor")?,
             replaces: from
                 .list("replaces", MAX_NAMED, |from| from.fixed("permit").map(PermitId::from_bytes))?,
+            dead: from.list("dead", MAX_NAMED, |from| from.fixed("spend").map(SpendId::from_bytes))?,
             heads: from.list("heads", MAX_NAMED, Head::decode)?,
             issued_mtp: from.u64("issued mtp")?,
             issued: from.u64("issued")?,
@@ -400,6 +413,7 @@ pub(crate) mod tests {
             revocation_version: 0,
             anchor: spend.anchor(),
             replaces: vec![],
+            dead: vec![],
             heads: vec![],
             issued_mtp: 0,
             issued: 1_000,
@@ -444,7 +458,7 @@ pub(crate) mod tests {
         assert_eq!(Permit::from_bytes(&permit.to_bytes()).unwrap().signer(), Ok(public(5)));
         assert_eq!(
             permit.statement.id().to_string(),
-            "4c2211f30d3cbb01555c78f0461f272328aeadb8c517b3f1e5e98b4cc77d7239"
+            "ffda790331902a8665c7ff46ec5fffeaa408e391f3d8543f9f73fa72e4f37bf2"
         );
 
         let statement = ReceiptStatement {

@@ -164,7 +164,7 @@ impl Request {
         if now > self.expires {
             refuse(
                 format!("the request expired at {}, it is {}", utc_text(self.expires), utc_text(now)),
-                "ask again: `watch-node pay` makes a new request",
+                "ask again: `watch-node bump` for a payment that was permitted, else `watch-node pay`",
             );
         }
         findings

@@ -130,6 +130,7 @@ fn permits_and_receipts_have_one_encoding() {
         revocation_version: 0,
         anchor: spend.anchor(),
         replaces: vec![PermitId::of(b"earlier")],
+        dead: vec![spend.id()],
         heads: vec![head()],
         issued_mtp: 1_000,
         issued: 2_000,

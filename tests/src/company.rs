@@ -207,6 +207,7 @@ impl Company {
             revocation_version: 0,
             anchor: spend.anchor(),
             replaces: vec![],
+            dead: vec![],
             heads: vec![],
             issued_mtp: 0,
             issued: 1,

@@ -9,7 +9,7 @@ use policies::approval::Approval;
 use policies::check::{Check, Code, Finding, Outcome, Rule};
 use policies::evidence::Previous;
 use policies::history::Charge;
-use policies::id::PermitId;
+use policies::id::{PermitId, SpendId};
 use policies::judge::{Case, Verdict, judge, replacement};
 use policies::permit::{MAX_NAMED, PermitStatement};
 use policies::spend::Spend;
@@ -154,10 +154,15 @@ fn statement(
         revocation_version: 0,
         anchor: charge.anchor,
         replaces,
+        dead: dead(state, spend),
         heads: state.heads(bound),
         issued_mtp: case.time,
         issued: case.now,
-        expires: case.now.saturating_add(policy.terms().permit_valid_for),
+        // What the request no longer wants is not permitted either.
+        expires: case
+            .now
+            .saturating_add(policy.terms().permit_valid_for)
+            .min(payment.asked.signed.request.expires),
     }
 }
 
@@ -166,6 +171,14 @@ fn predecessors(state: &State, case: &Case<'_>, charge: &Charge) -> Vec<PermitId
     let earlier = replacement::predecessors(case, charge);
     let held = earlier.filter_map(|earlier| state.reservation(&earlier.spend));
     held.map(|held| held.reserved.statement.id()).collect()
+}
+
+/// Permitted spends of these coins that can never be mined: a vault that signed them must not refuse this one for it.
+fn dead(state: &State, spend: &Spend) -> Vec<SpendId> {
+    let coins: BTreeSet<_> = spend.inputs().iter().map(|input| input.outpoint).collect();
+    let held = state.dead().iter().filter_map(|id| Some((id, &state.reservation(id)?.reserved.charge.coins)));
+    let sharing = held.filter(|(_, held)| !coins.is_disjoint(held));
+    sharing.map(|(id, _)| *id).take(MAX_NAMED).collect()
 }
 
 /// A permit of ours in the file that is for another spend of the same request: somebody changed the file since.
@@ -208,7 +221,7 @@ fn standing_objections(reservation: &Reservation, asked: &Asked, spend: &Spend, 
                 Check::AUTHORISATION,
                 format!("its permit expired at {}", policies::text::utc_text(statement.expires)),
             )
-            .hint("its budget stays reserved: a vault may have signed; renewing comes with a later version"),
+            .hint("its budget stays reserved, because a vault may have signed; ask for it anew: `watch-node bump`"),
         );
     }
     objections

@@ -43,7 +43,8 @@ enum Command {
         /// An Ed25519 SSH key, or the .pub file of one that an agent holds
         #[arg(long, value_name = "FILE")]
         permit_key: PathBuf,
-        /// Height and hash of a block where the chain of headers begins [default: the genesis block]
+        /// Height and hash of a block where the chain of headers begins; must be given on bitcoin [default elsewhere: the
+        /// genesis block]
         #[arg(long, value_name = "HEIGHT:HASH", value_parser = checkpoint)]
         checkpoint: Option<(u32, BlockHash)>,
     },

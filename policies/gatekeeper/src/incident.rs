@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// One sentence: which transaction, whose coins, how much.
 pub fn text(state: &State, alarm: &Alarm) -> String {
     match alarm {
-        Alarm::Transaction(txid) => {
+        Alarm::Transaction(txid) | Alarm::Stale(txid) => {
             let spent = spent(state, alarm);
             let from = wallets(state, alarm).join(" and ");
             let place = match state.seen().confirmed(txid) {
@@ -46,7 +46,7 @@ pub fn text(state: &State, alarm: &Alarm) -> String {
 /// `{"kind": "transaction"|"receipt"|"fork", "message", …}`.
 pub fn json(state: &State, alarm: &Alarm) -> Value {
     let mut object = match alarm {
-        Alarm::Transaction(txid) => {
+        Alarm::Transaction(txid) | Alarm::Stale(txid) => {
             let confirmed = state.seen().confirmed(txid);
             let seen = state.seen().transaction(txid);
             let inputs: Vec<_> = seen
@@ -118,14 +118,14 @@ pub fn all(state: &State) -> Value {
 }
 
 fn spent(state: &State, alarm: &Alarm) -> Amount {
-    let Alarm::Transaction(txid) = alarm else { return Amount::ZERO };
+    let (Alarm::Transaction(txid) | Alarm::Stale(txid)) = alarm else { return Amount::ZERO };
     let coins = state.seen().transaction(txid).into_iter().flat_map(|seen| seen.spent.values());
     coins.fold(Amount::ZERO, |sum, coin| sum.checked_add(coin.value).unwrap_or(Amount::MAX_MONEY))
 }
 
 fn wallets(state: &State, alarm: &Alarm) -> Vec<String> {
     let ids: BTreeSet<WalletId> = match alarm {
-        Alarm::Transaction(txid) => {
+        Alarm::Transaction(txid) | Alarm::Stale(txid) => {
             let seen = state.seen().transaction(txid).into_iter();
             seen.flat_map(|seen| seen.spent.values()).map(|coin| coin.wallet).collect()
         }

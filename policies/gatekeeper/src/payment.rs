@@ -56,6 +56,7 @@ impl<'a> Payment<'a> {
             approvers: &self.approvers,
             history: self.state.history(),
             dead: self.state.dead(),
+            supersedes: false,
             time: self.state.seen().bitcoin_time().unwrap_or(0),
             now,
         }

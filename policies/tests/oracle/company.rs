@@ -84,6 +84,7 @@ impl Company {
             approvers: &self.approvers,
             history: &self.history,
             dead: &self.dead,
+            supersedes: false,
             time: self.time,
             now: self.now,
         }

@@ -8,7 +8,9 @@ use psbt_tools::display;
 use psbt_tools::money::parse_amount;
 
 use super::payments::parse_number;
-use super::terms::{Facts, FeeOptions, LEAST_RATE, Leaving, expiry, parse_duration, random, refuse_existing};
+use super::terms::{
+    Facts, FeeOptions, LEAST_RATE, Leaving, can_be_written, expiry, has_typed_fee, parse_duration, random,
+};
 use super::{now, open_chain, unix_time};
 use crate::coins::{Coin, CoinState, unspent};
 use crate::error::{Error, Result};
@@ -59,14 +61,17 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let row = store.wallets()?.into_iter().find(|wallet| wallet.id == payment.wallet);
     let wallet = OpenWallet::new(store.network()?, row.ok_or(Error::CorruptStore("payment's wallet"))?)?;
     let max_fee = args.max_fee.as_deref().map(parse_amount).transpose()?;
-    refuse_existing(&args.output)?;
+    can_be_written(&args.output)?;
     // What is confirmed must be known to be: two attempts that exclude each other are wasted work at best.
     let tip = open_chain(dir, &store.config()?)?.tip()?;
     if !is_complete(&store, tip)? {
         return Err(Error::Stale { scanned: store.tip()?.map(|ours| ours.height), tip: tip.height });
     }
     let stages = Stages::load(&store)?;
-    let rivals = rivals(&stages, &payment)?;
+    if args.to_self && stages.of(&payment)?.0 == Stage::Abandoned {
+        nobody_elses(&store, &stages, &payment)?;
+    }
+    let rivals = rivals(&stages, &payment, args.to_self)?;
     let last = payment.last()?;
     let was_to_self = last.request.recipients.is_empty();
     let is_resumed = last.nth > 1
@@ -74,6 +79,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         && was_to_self == (args.to_self || was_to_self)
         && last.request.expires > unix_time();
     if is_resumed {
+        has_typed_fee(&payment, &wallet.rules, &args.fee, max_fee)?;
         return write(&mut store, args, &wallet, &payment, Facts::default(), true);
     }
     if was_to_self && !args.to_self {
@@ -116,8 +122,27 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     write(&mut store, args, &wallet, &payment, facts, false)
 }
 
+/// The coins of what was given up may be another payment's by now. Back to the wallet they go only while nothing shows
+/// that it is under way: a gatekeeper that permits it does not hold them for this one. Errors: [`Error::NotReplaceable`].
+fn nobody_elses(store: &Store, stages: &Stages<'_>, payment: &Payment) -> Result<()> {
+    let outpoints = |payment: &Payment| -> Vec<OutPoint> {
+        let inputs = payment.attempts.iter().flat_map(|attempt| attempt.spend.inputs());
+        inputs.map(|input| input.outpoint).collect()
+    };
+    let ours = outpoints(payment);
+    let taker = store.payments()?.into_iter().find(|other| {
+        other.number != payment.number
+            && other.attempts.iter().any(|attempt| stages.trace(attempt).is_some())
+            && outpoints(other).iter().any(|coin| ours.contains(coin))
+    });
+    taker.map_or(Ok(()), |other| {
+        let reason = format!("its coins are spent by {}, which is under way", other.name());
+        Err(Error::NotReplaceable { payment: payment.name(), reason })
+    })
+}
+
 /// The attempts that can still be mined. Errors: [`Error::NotReplaceable`] when one was, or none can.
-fn rivals<'p>(stages: &Stages<'_>, payment: &'p Payment) -> Result<Vec<&'p Attempt>> {
+fn rivals<'p>(stages: &Stages<'_>, payment: &'p Payment, is_to_self: bool) -> Result<Vec<&'p Attempt>> {
     let refuse = |reason: String| Err(Error::NotReplaceable { payment: payment.name(), reason });
     match stages.of(payment)? {
         (Stage::Confirmed(depth) | Stage::Settled(depth), attempt) => refuse(format!(
@@ -126,7 +151,10 @@ fn rivals<'p>(stages: &Stages<'_>, payment: &'p Payment) -> Result<Vec<&'p Attem
             if depth == 1 { "" } else { "s" }
         )),
         (Stage::Replaced(other), _) => refuse(format!("transaction {other} has spent its coins")),
-        (Stage::Abandoned, _) => refuse("it was abandoned".to_owned()),
+        // A gatekeeper that permitted it holds its coins until they are back in the wallet.
+        (Stage::Abandoned, _) if !is_to_self => {
+            refuse("it was abandoned; only --to-self takes its coins back".to_owned())
+        }
         _ => {
             let mut rivals = Vec::new();
             for attempt in &payment.attempts {

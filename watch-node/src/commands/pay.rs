@@ -7,7 +7,9 @@ use policies::request::{MAX_PURPOSE_LEN, Recipient};
 use psbt_tools::money::{amount_text, parse_amount};
 use psbt_tools::{display, files};
 
-use super::terms::{Facts, FeeOptions, Leaving, expiry, parse_duration, random, refuse_existing};
+use super::terms::{
+    Facts, FeeOptions, Leaving, can_be_written, expiry, has_typed_fee, parse_duration, random,
+};
 use super::{address_of, now, unix_time};
 use crate::coins::{Balance, Coin, CoinState, unspent};
 use crate::error::{Error, Result};
@@ -77,8 +79,9 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     }
     policies::codec::clean_text("purpose", &args.purpose, MAX_PURPOSE_LEN)
         .map_err(|error| Error::Usage { what: "--purpose".to_owned(), reason: error.to_string() })?;
-    refuse_existing(&args.output)?;
+    can_be_written(&args.output)?;
     if let Some(payment) = interrupted(&store, &wallet, &recipients, args, max_fee)? {
+        has_typed_fee(&payment, &wallet.rules, &args.fee, max_fee)?;
         return write(&mut store, args, &wallet, &payment, Facts::default(), true);
     }
     let rate = args.fee.rate(dir, &store)?;

@@ -52,7 +52,8 @@ enum Command {
     /// Gives up a payment of which nothing came back, and frees its coins.
     ///
     /// Refused while a permit, a receipt or a signed transaction of it is known here: take such a payment back with `bump
-    /// --to-self`.
+    /// --to-self`. A gatekeeper that permitted it all the same keeps holding its coins; `bump --to-self` frees them then
+    /// too.
     #[command(after_help = "Example: watch-node payments abandon P-0042")]
     Abandon {
         /// Its number.
@@ -140,13 +141,15 @@ fn abandon(store: &mut Store, number: u32) -> Result<Output> {
     let text = format!(
         "{} is abandoned{}: {} in {} coin{} {} free for other payments.\n\
          A permit for it may still be under way: have its files destroyed, the permitted one above all.\n\
-         If the gatekeeper has permitted it, its budget stays charged.",
+         If the gatekeeper has permitted it, its budget stays charged, and the gatekeeper keeps holding these coins: \
+         `watch-node bump {} --to-self` then frees them.",
         payment.name(),
         if again { " already" } else { "" },
         amount_text(freed),
         coins.len(),
         if coins.len() == 1 { "" } else { "s" },
         if coins.len() == 1 { "is" } else { "are" },
+        payment.name(),
     );
     let json = json!({
         "payment": payment.name(),

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use bitcoin::Transaction;
+use bitcoin::{Amount, Transaction};
 use policies::codec::Canonical;
 use policies::examine::FeeBounds;
-use policies::request::SignedRequest;
+use policies::request::{Recipient, SignedRequest};
 use psbt_tools::envelope::Kind;
 use psbt_tools::export::same_transaction;
 use psbt_tools::finalize::{extract, finalize};
@@ -13,6 +13,7 @@ use psbt_tools::import::{Context, Imported, import};
 use psbt_tools::{display, files};
 use serde_json::{Value, json};
 
+use super::payments::parse_number;
 use super::{Chain, open_chain, unix_time};
 use crate::chain::{Acceptance, script};
 use crate::coins::{CoinState, unspent};
@@ -20,6 +21,7 @@ use crate::documents::{Taken, take};
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::payment::spent_outputs;
+use crate::stage::{Stage, Stages};
 use crate::store::{Attempt, Payment, Store};
 use crate::wallet::OpenWallet;
 
@@ -30,6 +32,9 @@ pub struct Args {
     /// Signed PSBTs.
     #[arg(required = true)]
     file: Vec<PathBuf>,
+    /// Take this abandoned payment up again, when its signed file comes; may be repeated.
+    #[arg(long, value_parser = parse_number, value_name = "P-0042")]
+    take_up: Vec<u32>,
 }
 
 /// One file after the other; what was broadcast before a failure stays broadcast, and a retry sends the same bytes.
@@ -41,7 +46,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let mut texts = Vec::new();
     let mut submitted = Vec::new();
     for file in &args.file {
-        let (text, json) = submit(&mut store, chain.as_ref(), &wallets, file)?;
+        let (text, json) = submit(&mut store, chain.as_ref(), &wallets, &args.take_up, file)?;
         texts.push(text);
         submitted.push(json);
     }
@@ -53,6 +58,7 @@ fn submit(
     store: &mut Store,
     chain: &dyn Chain,
     wallets: &[OpenWallet],
+    take_up: &[u32],
     file: &Path,
 ) -> Result<(String, Value)> {
     let bytes = files::read(file, files::DEFAULT_LIMIT)?;
@@ -87,8 +93,15 @@ fn submit(
     };
     script::verify(&transaction, &spent_outputs(&attempt.spend, &wallet.rules)?)?;
     let is_taken_up = payment.abandoned.is_some();
+    let goes_back = payment.last()?.request.recipients.is_empty();
+    if is_taken_up || (goes_back && !attempt.request.recipients.is_empty()) {
+        not_paid_since(store, &payment, &attempt)?;
+    }
     if is_taken_up {
         still_free(store, &payment, &attempt)?;
+        if !take_up.contains(&payment.number) {
+            return Err(Error::Abandoned { payment: payment.name(), reason: None });
+        }
     }
     if let Acceptance::Refused(reason) = chain.test_acceptance(&transaction)? {
         return Err(Error::TransactionRefused { txid: transaction.compute_txid(), reason });
@@ -131,7 +144,40 @@ fn still_free(store: &Store, payment: &Payment, attempt: &Attempt) -> Result<()>
     let is_free =
         |outpoint| coins.iter().any(|coin| coin.outpoint == outpoint && coin.state != CoinState::Reserved);
     let taken = attempt.spend.inputs().iter().map(|input| input.outpoint).find(|coin| !is_free(*coin));
-    taken.map_or(Ok(()), |coin| Err(Error::Abandoned { payment: payment.name(), coin }))
+    taken.map_or(Ok(()), |coin| {
+        let reason = Some(format!("its coin {coin} is no longer free"));
+        Err(Error::Abandoned { payment: payment.name(), reason })
+    })
+}
+
+/// What was given up, or taken back to the wallet, was perhaps made anew since: one invoice is paid once. Errors:
+/// [`Error::Abandoned`], when a later payment pays the same recipients the same amounts.
+fn not_paid_since(store: &Store, payment: &Payment, attempt: &Attempt) -> Result<()> {
+    let owed = sorted(&attempt.request.recipients);
+    if owed.is_empty() {
+        return Ok(());
+    }
+    let stages = Stages::load(store)?;
+    for later in store.payments()? {
+        if later.number <= payment.number || later.wallet != payment.wallet {
+            continue;
+        }
+        for other in &later.attempts {
+            if sorted(&other.request.recipients) == owed
+                && stages.of_attempt(&later, other)? != Stage::Abandoned
+            {
+                let reason = Some(format!("the later {} pays the same", later.name()));
+                return Err(Error::Abandoned { payment: payment.name(), reason });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sorted(recipients: &[Recipient]) -> Vec<(&[u8], Amount)> {
+    let mut pairs: Vec<_> = recipients.iter().map(|to| (to.script.as_bytes(), to.amount)).collect();
+    pairs.sort_unstable();
+    pairs
 }
 
 /// The attempt that a file belongs to: by its transaction, by the request in its envelope, or by a coin that it spends;

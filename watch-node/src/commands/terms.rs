@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use bitcoin::{Address, Amount, Network};
+use bitcoin::{Address, Amount, Network, TxOut};
 use policies::request::Recipient;
+use policies::spend::Spend;
+use policies::wallet::{Branch, Keypath, Wallet};
 use psbt_tools::money::{Feerate, amount_text};
 use psbt_tools::{display, files};
 use serde_json::{Value, json};
@@ -197,12 +199,59 @@ impl Leaving<'_> {
     }
 }
 
-/// Looked at before a number is given; writing refuses again.
-pub fn refuse_existing(output: &Path) -> Result<()> {
-    if output != Path::new("-") && output.exists() {
+/// Whether a file can be written there: looked at before a number is given; writing refuses again.
+pub fn can_be_written(output: &Path) -> Result<()> {
+    if output == Path::new("-") {
+        return Ok(());
+    }
+    if output.exists() {
         return Err(psbt_tools::Error::Exists(output.display().to_string()).into());
     }
-    Ok(())
+    match output.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) if !parent.is_dir() => {
+            Err(Error::file(parent)(std::io::Error::from(std::io::ErrorKind::NotFound)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether what was made before has the fee that is asked for now. Errors: [`Error::DraftDiffers`].
+pub fn has_typed_fee(
+    payment: &Payment,
+    wallet: &Wallet,
+    fee: &FeeOptions,
+    max_fee: Option<Amount>,
+) -> Result<()> {
+    let spend = &payment.last()?.spend;
+    let differs = |reason: String| {
+        Err(Error::DraftDiffers { payment: payment.name(), fee: amount_text(spend.fee()), reason })
+    };
+    if let Some(ceiling) = max_fee.filter(|ceiling| spend.fee() > *ceiling) {
+        return differs(format!("above --max-fee {}", amount_text(ceiling)));
+    }
+    match fee.feerate {
+        Some(rate) if !is_fee_of(spend, wallet, rate)? => {
+            differs(format!("not what --feerate {rate} gives for its size"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Without change the fee also has what was too little for change.
+fn is_fee_of(spend: &Spend, wallet: &Wallet, rate: Rate) -> Result<bool> {
+    let fee = spend.fee().to_sat();
+    let vsize = spend.signed_vsize(wallet);
+    let least = rate.fee_sat(vsize).ok_or(Error::Overflow)?;
+    if spend.outputs().iter().any(|output| output.own.is_some()) {
+        return Ok(fee == least);
+    }
+    let change = Keypath { branch: Branch::Internal, index: 0 };
+    let script = wallet.script(change).ok_or(Error::CorruptStore("change index"))?;
+    let dust = script.minimal_non_dust();
+    let change_wu = TxOut { value: dust, script_pubkey: script }.weight().to_wu();
+    let with_change = vsize.checked_add(change_wu.div_ceil(4)).and_then(|vsize| rate.fee_sat(vsize));
+    let most = with_change.and_then(|fee| fee.checked_add(dust.to_sat())).ok_or(Error::Overflow)?;
+    Ok((least..most).contains(&fee))
 }
 
 /// Unix time after which a request made now is void.

@@ -43,6 +43,7 @@ impl Error {
             | Error::FeeTooLow { .. }
             | Error::NotReplaceable { .. }
             | Error::Abandoned { .. }
+            | Error::DraftDiffers { .. }
             | Error::UnderWay { .. }
             | Error::UnknownPayment(_)
             | Error::TooManyFacts { .. }
@@ -86,6 +87,7 @@ impl Error {
             Error::FeeTooLow { .. } => "fee-too-low",
             Error::NotReplaceable { .. } => "not-replaceable",
             Error::Abandoned { .. } => "abandoned",
+            Error::DraftDiffers { .. } => "draft-differs",
             Error::UnderWay { .. } => "under-way",
             Error::UnknownPayment(_) => "unknown-payment",
             Error::SelfCheck(_) => "self-check",
@@ -207,6 +209,13 @@ impl Error {
             Error::NotReplaceable { .. } => {
                 "`watch-node payments show P-0042` says where it stands; a new payment is made with `watch-node pay`".into()
             }
+            Error::Abandoned { payment, reason: None } => {
+                format!("have the file destroyed, or take the payment up again with `--take-up {payment}`")
+            }
+            Error::DraftDiffers { payment, .. } => format!(
+                "`watch-node payments export {payment} -o FILE` writes it as it is; `watch-node payments abandon {payment}` \
+                 gives it up"
+            ),
             Error::Abandoned { .. } => {
                 "have the file destroyed; `watch-node pay` makes a new payment if it is still owed".into()
             }

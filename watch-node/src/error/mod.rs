@@ -279,13 +279,23 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// A payment that was given up, and whose coins are used elsewhere by now.
-    #[error("{payment} was abandoned, and its coin {coin} is no longer free")]
+    /// A payment that was abandoned, or taken back to the wallet, and came back signed.
+    #[error("{payment} was given up{}", .reason.as_ref().map_or_else(String::new, |reason| format!(", and {reason}")))]
     Abandoned {
         /// `P-0042`.
         payment: String,
-        /// The coin.
-        coin: OutPoint,
+        /// Why it cannot be taken up again; `None` when only nobody has said that it shall be.
+        reason: Option<String>,
+    },
+    /// What was made before and is asked for again has another fee than is asked for now.
+    #[error("{payment} was made before, its file perhaps not written, with a fee of {fee}: {reason}")]
+    DraftDiffers {
+        /// `P-0042`.
+        payment: String,
+        /// Its fee.
+        fee: String,
+        /// Which option does not fit.
+        reason: String,
     },
     /// A payment that may be under way and so cannot be given up.
     #[error("{payment} cannot be abandoned: {reason}")]

@@ -201,6 +201,7 @@ pub fn permit_at(issued_mtp: u64, key: u8, spend: &Spend, audit: u8) -> Permit {
         revocation_version: 0,
         anchor: spend.anchor(),
         replaces: vec![],
+        dead: vec![],
         heads: vec![],
         issued_mtp,
         issued: 1,

@@ -251,6 +251,7 @@ impl Stage {
             revocation_version: 0,
             anchor: request.anchor,
             replaces: vec![],
+            dead: vec![],
             heads: vec![],
             issued_mtp: NOW,
             issued: NOW,
@@ -627,6 +628,37 @@ fn a_replacement_that_leaves_a_coin_out_is_refused_before_the_coin_is_lost() {
     request.replaces = vec![first.request.as_ref().unwrap().request.id()];
     let back = stage.requested(Bundle { spend, evidence, ..first.clone() }, DESK, request);
     assert_eq!(stage.sign(&back), "not-replaceable");
+}
+
+#[test]
+fn a_coin_of_a_spend_that_can_never_be_mined_pays_again_when_the_permit_says_so() {
+    let mut stage = Stage::set(Some(without_approvals()));
+    let first = stage.file(&pay(1));
+    assert_eq!(stage.sign(&first), "");
+    // A higher fee, and another coin for it; then the first one is mined.
+    let (spend, evidence) = stage.spend(&Pay { coins: vec![1, 2], fee: 20_000, ..pay(1) });
+    let mut request = Asked { payment: 43, ..asked(&spend) };
+    request.replaces = vec![first.request.as_ref().unwrap().request.id()];
+    let bumped = stage.requested(Bundle { spend, evidence, ..first.clone() }, DESK, request);
+    assert_eq!(stage.sign(&bumped), "");
+    let later = stage.file(&Pay { sat: 1_000_000, ..pay(2) });
+    assert_eq!(stage.sign(&later), "C05");
+    let says = |spend| repermitted(&later, |statement| statement.dead = vec![spend]);
+    assert_eq!(stage.sign(&says(first.spend.id())), "C05", "another one is dead");
+    assert_eq!(stage.sign(&says(bumped.spend.id())), "");
+}
+
+#[test]
+fn a_payment_that_was_never_signed_here_is_taken_back_when_the_permit_says_what_it_replaces() {
+    let mut stage = Stage::set(Some(without_approvals()));
+    let (spend, evidence) = stage.spend(&Pay { sat: 0, fee: 20_000, ..pay(1) });
+    let mut request = Asked { payment: 43, ..asked(&spend) };
+    request.replaces = vec![policies::id::RequestId::of(b"permitted, and never brought here")];
+    let bundle = Bundle { spend, evidence, request: None, approvals: vec![], permits: vec![] };
+    let back = stage.requested(bundle, DESK, request);
+    assert_eq!(stage.sign(&back), "not-allowed", "the request alone may say anything");
+    let permit = policies::id::PermitId::from_bytes([7; 32]);
+    assert_eq!(stage.sign(&repermitted(&back, |statement| statement.replaces = vec![permit])), "");
 }
 
 #[test]

@@ -16,8 +16,14 @@ use rules::Times;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-/// Most headers that are kept, on all branches: 38 years of blocks, about 350 MB.
+/// Longest branch: 38 years of blocks, about 350 MB.
 pub const MAX_HEADERS: usize = 2_000_000;
+
+/// Most headers off the best chain from which more are taken only when they have most work.
+pub const MAX_STALE: usize = 20_160;
+
+/// How far below the tip a branch may begin that has not most work, in blocks.
+pub const MAX_FORK_DEPTH: u32 = 2_016;
 
 /// How far ahead of the wall clock a header may be, in seconds (Bitcoin Core `MAX_FUTURE_BLOCK_TIME`, chain.h).
 pub const MAX_AHEAD: u64 = 2 * 3_600;
@@ -107,9 +113,31 @@ pub enum ChainError {
         /// The latest that is believed.
         latest: u64,
     },
-    /// More headers than are kept, or heights beyond all bounds.
+    /// A longer branch than is kept, or heights beyond all bounds.
     #[error("the header at height {height} is one too many: at most {MAX_HEADERS} are kept")]
     Full {
+        /// Where.
+        height: u32,
+    },
+    /// A branch from far below that has not most work.
+    #[error(
+        "the header at height {height} is of a branch that leaves the chain at height {fork}, more than {MAX_FORK_DEPTH} \
+         blocks below its tip at {tip}, and has no more work than it"
+    )]
+    Deep {
+        /// Where.
+        height: u32,
+        /// The last block that the branch shares with the best chain.
+        fork: u32,
+        /// Height of the best chain.
+        tip: u32,
+    },
+    /// Too many headers of branches that have not most work.
+    #[error(
+        "the header at height {height} is of a branch with no more work than the chain, and {MAX_STALE} such headers are \
+         the most that are kept"
+    )]
+    Stale {
         /// Where.
         height: u32,
     },
@@ -168,9 +196,10 @@ impl HeaderChain {
         let batch = linked(from, headers)?;
         let proven = self.proven_by_start(from, &batch)?;
         let (below, above) = batch.split_at_checked(proven).unwrap_or((&batch, &[]));
-        if self.nodes.len().saturating_add(below.len()) > MAX_HEADERS {
+        if self.best.len().saturating_add(below.len()) > MAX_HEADERS {
             return Err(ChainError::Full { height: from });
         }
+        let lowest = if below.is_empty() { self.base } else { from };
         let mut added: HashMap<BlockHash, Node> =
             below.iter().map(|link| (link.hash, node(link, no_work()))).collect();
         let mut times: Option<Times> = None;
@@ -196,7 +225,8 @@ impl HeaderChain {
                 let expected = self.hash_at(link.height).unwrap_or(self.start.1);
                 return Err(ChainError::Start { height: link.height, expected, found: Some(link.hash) });
             }
-            if self.nodes.len().saturating_add(added.len()) >= MAX_HEADERS {
+            let length = usize::try_from(link.height.saturating_sub(lowest)).unwrap_or(usize::MAX);
+            if length >= MAX_HEADERS {
                 return Err(ChainError::Full { height: link.height });
             }
             let times = times.get_or_insert_with(|| Times::before(link.header, find));
@@ -209,6 +239,12 @@ impl HeaderChain {
             let work = parent.work + link.header.work();
             added.insert(link.hash, node(link, work));
             first_new.get_or_insert(proven.saturating_add(at));
+        }
+        if let (Some(first), Some(last)) = (first_new.and_then(|at| batch.get(at)), above.last()) {
+            let is_best = added.get(&last.hash).map(|node| node.work) > self.best_work();
+            if !is_best {
+                self.refuse_worthless(first, last)?;
+            }
         }
         let fresh = match (proven, first_new) {
             (0, None) => 0..0,
@@ -244,6 +280,12 @@ impl HeaderChain {
         (self.hash_at(height)? == *block).then_some(height)
     }
 
+    /// How many blocks below the tip the branch of a block leaves the best chain: 0 to its height for one of the best chain
+    /// itself. None for a block that is not known.
+    pub fn fork_depth(&self, block: &BlockHash) -> Option<u32> {
+        self.tip()?.0.checked_sub(self.fork_of(block)?)
+    }
+
     /// The best chain's header at a height.
     pub fn header_at(&self, height: u32) -> Option<&Header> {
         Some(&self.nodes.get(&self.hash_at(height)?)?.header)
@@ -276,6 +318,39 @@ impl HeaderChain {
         }
     }
 
+    /// Whether new headers without most work are kept all the same. They cost little to make: without bounds they would
+    /// fill the memory, or leave no room for the best chain.
+    fn refuse_worthless(&self, first: &Linked<'_>, last: &Linked<'_>) -> Result<(), ChainError> {
+        let Some((tip, _)) = self.tip() else { return Ok(()) };
+        // A parent that is not known yet leads up to the lowest header of the best chain.
+        let fork = self.fork_of(&first.header.prev_blockhash).unwrap_or(self.base);
+        if tip.saturating_sub(fork) > MAX_FORK_DEPTH {
+            return Err(ChainError::Deep { height: first.height, fork, tip });
+        }
+        let new = u64::from(last.height.saturating_sub(first.height)).saturating_add(1);
+        let stale = self.nodes.len().saturating_sub(self.best.len());
+        if usize::try_from(new).unwrap_or(usize::MAX).saturating_add(stale) > MAX_STALE {
+            return Err(ChainError::Stale { height: first.height });
+        }
+        Ok(())
+    }
+
+    /// Height of the last block that the best chain shares with the branch of a block.
+    fn fork_of(&self, block: &BlockHash) -> Option<u32> {
+        let mut at = *block;
+        loop {
+            let node = self.nodes.get(&at)?;
+            if self.hash_at(node.height) == Some(at) {
+                return Some(node.height);
+            }
+            at = node.header.prev_blockhash;
+        }
+    }
+
+    fn best_work(&self) -> Option<Work> {
+        Some(self.nodes.get(self.best.back()?)?.work)
+    }
+
     /// Puts verified headers in, and follows the best chain. Gives how many blocks left it.
     fn take(
         &mut self,
@@ -288,9 +363,10 @@ impl HeaderChain {
             self.base = link.height;
             self.best.push_front(link.hash);
         }
-        let work = |hash: &BlockHash| self.nodes.get(hash).map(|node| node.work);
         match last {
-            Some(last) if work(&last.hash) > self.best.back().and_then(work) => self.follow(last.hash),
+            Some(last) if self.nodes.get(&last.hash).map(|node| node.work) > self.best_work() => {
+                self.follow(last.hash)
+            }
             _ => 0,
         }
     }

@@ -382,3 +382,43 @@ proptest! {
         prop_assert_eq!(reduced, chain);
     }
 }
+
+#[test]
+fn a_worthless_branch_from_far_below_is_refused_and_one_of_most_work_is_not() {
+    let depth = usize::try_from(MAX_FORK_DEPTH).unwrap();
+    let best = branch(&genesis(), depth + 1, 1);
+    let mut chain = regtest_with(&best);
+    let low = branch(&genesis(), depth + 2, 2);
+    let before = chain.clone();
+    let tip = MAX_FORK_DEPTH + 1;
+    for worthless in [&low[..1], &low[..depth + 1]] {
+        let error = chain.extend(1, worthless, NOW);
+        assert_eq!(error, Err(ChainError::Deep { height: 1, fork: 0, tip }));
+    }
+    assert_eq!(chain, before);
+    let high = branch(&best[0], 1, 3);
+    chain.extend(2, &high, NOW).unwrap();
+    assert_eq!(chain.fork_depth(&high[0].block_hash()), Some(MAX_FORK_DEPTH));
+    assert_eq!(chain.fork_depth(&best[0].block_hash()), Some(MAX_FORK_DEPTH));
+    assert_eq!(chain.fork_depth(&low[0].block_hash()), None);
+    assert_eq!(chain.extend(1, &low, NOW).unwrap().replaced, depth + 1);
+}
+
+#[test]
+fn worthless_branches_never_end_the_chain() {
+    let best = branch(&genesis(), 1_102, 1);
+    let mut chain = regtest_with(&best[..1_100]);
+    for mark in 2.. {
+        let room = MAX_STALE + 1_101 - chain.known();
+        if room == 0 {
+            break;
+        }
+        chain.extend(1, &branch(&genesis(), room.min(1_099), mark), NOW).unwrap();
+    }
+    assert_eq!(chain.extend(1, &branch(&genesis(), 1, 200), NOW), Err(ChainError::Stale { height: 1 }));
+    assert_eq!(chain.extend(1_101, &best[1_100..], NOW).unwrap().replaced, 0);
+    assert_eq!(tip(&chain), hash(&best));
+    // A reorganisation brings most work and is taken all the same.
+    assert_eq!(chain.extend(1_101, &branch(&best[1_099], 3, 201), NOW).unwrap().replaced, 2);
+    assert_eq!(chain.tip().unwrap().0, 1_103);
+}

@@ -7,7 +7,7 @@ use crate::ledger::Ledger;
 use crate::ledger::event::{Event, EventKind, Founded};
 use crate::report::Report;
 use crate::signer::Signer;
-use bitcoin::BlockHash;
+use bitcoin::{BlockHash, Network};
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
 use policies::identity::Namespace;
@@ -20,7 +20,7 @@ use std::path::Path;
 /// Makes the folder, whole or not at all. No secret is copied into it.
 ///
 /// # Errors
-/// [`Error`] when the policy is refused, the key cannot sign, or the folder holds something.
+/// [`Error`] when the policy is refused, the key cannot sign, the folder holds something, or a checkpoint is missing.
 pub fn run(
     data: &Path,
     policy: &Path,
@@ -29,6 +29,7 @@ pub fn run(
     now: u64,
 ) -> Result<Report, Error> {
     let file = policy_check::read(policy)?;
+    refuse_without_checkpoint(file.network, checkpoint)?;
     let key_path = std::path::absolute(permit_key)
         .map_err(|source| psbt_tools::Error::Read { name: permit_key.display().to_string(), source })?;
     let signer = Signer::find(&key_path)?;
@@ -81,4 +82,33 @@ pub fn run(
     })
     .line("")
     .line(format!("next: at each vault, before it makes a key: cold-signer trust --authority {shown}")))
+}
+
+/// From the genesis block on, headers of the least work are good at every height: anybody mines a chain of them.
+fn refuse_without_checkpoint(network: Network, checkpoint: Option<(u32, BlockHash)>) -> Result<(), Error> {
+    if network != Network::Bitcoin || checkpoint.is_some() {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: "on bitcoin the chain of headers begins at a checkpoint, and none is given".to_owned(),
+        hint: "take height and hash of a block at least 2,016 deep from two independent sources, and give \
+               --checkpoint HEIGHT:HASH"
+            .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::hashes::Hash;
+
+    #[test]
+    fn only_bitcoin_needs_a_checkpoint() {
+        let checkpoint = Some((800_000, BlockHash::from_byte_array([1; 32])));
+        let error = refuse_without_checkpoint(Network::Bitcoin, None).unwrap_err();
+        assert_eq!((error.code().as_str(), error.exit_code()), ("usage", 2));
+        assert!(error.hint().unwrap().contains("two independent sources"));
+        assert!(refuse_without_checkpoint(Network::Bitcoin, checkpoint).is_ok());
+        assert!(refuse_without_checkpoint(Network::Regtest, None).is_ok());
+    }
 }

@@ -18,8 +18,10 @@ const MAX_ALARMS: usize = 200_000;
 /// Something that no permit explains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alarm {
-    /// A block holds a transaction that spends a wallet's coins and is none that was reserved here.
+    /// A block of the best chain holds a transaction that spends a wallet's coins and is none that was reserved here.
     Transaction(Txid),
+    /// A block of another branch holds such a transaction. It may never happen: when it does, that is another alarm.
+    Stale(Txid),
     /// A vault signed without a permit of this ledger, or under another one: the receipt with this hash says so.
     Receipt([u8; 32]),
     /// Two receipts put different records at one place of a vault's store: it was forked or set back.
@@ -36,6 +38,10 @@ impl Alarm {
         match self {
             Alarm::Transaction(txid) => {
                 to.u8(0);
+                to.fixed(txid.as_byte_array());
+            }
+            Alarm::Stale(txid) => {
+                to.u8(3);
                 to.fixed(txid.as_byte_array());
             }
             Alarm::Receipt(hash) => {
@@ -58,6 +64,7 @@ impl Alarm {
                 vault: VaultId::from_bytes(from.fixed("vault")?),
                 sequence: from.u64("sequence")?,
             },
+            3 => Alarm::Stale(Txid::from_byte_array(from.fixed("txid")?)),
             other => return Err(CodecError::invalid("alarm kind", format!("{other} is unknown"))),
         })
     }

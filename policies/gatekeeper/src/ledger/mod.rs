@@ -107,11 +107,18 @@ impl Fold {
         matches!(event, Ok(EventKind::Reserved(reserved)) if reserved.charge.spend == *spend)
     }
 
+    /// The state after the rows so far. Settling looks at every transaction: it is done here and not at every row.
+    fn settled(&mut self) -> Option<&State> {
+        let state = self.state.as_mut()?;
+        state.settle();
+        Some(state)
+    }
+
     fn take(&mut self, row: &Row, event: Event) -> Result<(), LedgerError> {
         let damaged = |reason: String| LedgerError::Damaged { sequence: row.sequence, reason };
         match &mut self.state {
             None => self.state = Some(State::founded(event).map_err(damaged)?),
-            Some(state) => state.apply(event).map_err(damaged)?,
+            Some(state) => state.fold(event).map_err(damaged)?,
         }
         self.sequence = row.sequence;
         self.hash = row.hash;

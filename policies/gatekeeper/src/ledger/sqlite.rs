@@ -114,7 +114,7 @@ impl Ledger {
         let mut fold = std::mem::replace(&mut self.fold, Fold::start());
         catch_up(&self.connection, &mut fold)?;
         self.fold = fold;
-        self.fold.state.as_ref().ok_or_else(empty)
+        self.fold.settled().ok_or_else(empty)
     }
 
     /// The state before the budget of a spend was reserved; none when it never was.
@@ -127,7 +127,7 @@ impl Ledger {
         each_row(&self.connection, 0, |row| {
             let reserves = fold.reserves(&row, spend);
             if reserves && before.is_none() {
-                before.clone_from(&fold.state);
+                before = fold.settled().cloned();
             }
             fold.read(&row)
         })?;
@@ -161,7 +161,7 @@ impl Ledger {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
         let mut fold = std::mem::replace(&mut self.fold, Fold::start());
         catch_up(&transaction, &mut fold)?;
-        let decided = decide(fold.state.as_ref().ok_or_else(|| E::from(empty()))?);
+        let decided = decide(fold.settled().ok_or_else(|| E::from(empty()))?);
         let (events, outcome) = match decided {
             Ok(decided) => decided,
             Err(error) => {

@@ -124,7 +124,7 @@ fn an_event_that_cannot_follow_is_not_written() {
 }
 
 /// Two blocks, of which the second holds a transaction that spends a coin of the wallet.
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let own =
         OwnInput { input: 0, wallet: wallet().id(), keypath: Keypath { branch: Branch::External, index: 2 } };
     let mut previous = transaction(7);

@@ -208,6 +208,62 @@ fn a_spend_in_a_block_that_was_replaced_was_signed_all_the_same() {
 }
 
 #[test]
+fn a_spend_in_a_branch_from_far_below_freezes_only_when_it_is_in_the_best_chain() {
+    let Some(office) = Office::open() else { return };
+    let mut best = Blocks::new();
+    best.mine_empty(2, 101);
+    office.run(&["reconcile", "--facts", best.write(&office, 0, "best")]).done();
+    let mut forged = Blocks::new();
+    forged.mine(9, &[transaction(&office, &Payment::new(66, 1_000_000))]);
+    let said = office.run_json(&["reconcile", "--facts", forged.write(&office, 0, "stale")]).done().json();
+    assert_eq!((&said["frozen"], &said["unauthorised"]), (&false.into(), &serde_json::json!([])));
+    // One block higher, its branch begins near enough.
+    let mut near = best.up_to(1);
+    near.mine(9, &[transaction(&office, &Payment::new(67, 1_000_000))]);
+    let said = office.run_json(&["reconcile", "--facts", near.write(&office, 0, "near")]);
+    assert_eq!(code(&said), (3, "unauthorised".to_owned()));
+    assert_eq!(said.json()["unauthorised"].as_array().unwrap().len(), 1);
+    // Headers alone bring the first one into the best chain.
+    forged.mine_empty(9, 101);
+    let mut headers = forged.facts(&office, 1);
+    headers.transactions.clear();
+    office.write("headers", headers.to_bytes());
+    let said = office.run_json(&["reconcile", "--facts", "headers"]).json();
+    let txid = office.spend(&Payment::new(66, 1_000_000)).0.unsigned_txid().to_string();
+    assert_eq!(
+        (&said["unauthorised"][1]["txid"], &said["unauthorised"][1]["height"]),
+        (&txid.into(), &1.into())
+    );
+    office.run(&["log", "verify"]).done();
+}
+
+#[test]
+fn a_theft_that_was_looked_into_on_another_branch_freezes_again_when_it_happens() {
+    let Some(office) = Office::open() else { return };
+    let theft = transaction(&office, &Payment::new(66, 99_000_000));
+    let mut best = Blocks::new();
+    best.mine_empty(2, 30);
+    office.run(&["reconcile", "--facts", best.write(&office, 0, "best")]).done();
+    let mut forged = Blocks::new();
+    forged.mine(9, std::slice::from_ref(&theft));
+    let end = |said: Said| {
+        assert_eq!(code(&said), (3, "unauthorised".to_owned()));
+        let incident = said.json()["unauthorised"][0]["incident"].as_str().unwrap().to_owned();
+        office.run_json(&["unfreeze", "--incident", &incident, "--reason", "CFO"]).done();
+        incident
+    };
+    let stale = end(office.run_json(&["reconcile", "--facts", forged.write(&office, 0, "stale")]));
+    best.mine(2, &[theft]);
+    let facts = best.write(&office, 25, "real");
+    let said = office.run_json(&["reconcile", "--facts", facts]);
+    assert_eq!(said.json()["unauthorised"][0]["height"], 31);
+    assert_ne!(end(said), stale);
+    // In the best chain it was looked into for good.
+    office.run(&["reconcile", "--facts", facts]).done();
+    office.run(&["log", "verify"]).done();
+}
+
+#[test]
 fn a_transaction_of_other_people_is_not_kept() {
     let Some(office) = Office::open() else { return };
     let mut blocks = Blocks::new();

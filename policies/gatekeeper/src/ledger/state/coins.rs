@@ -28,8 +28,8 @@ impl State {
     ) -> impl Iterator<Item = (OutPoint, &'a Reservation)> {
         spend.inputs().iter().flat_map(move |input| {
             let holders = self.coins.get(&input.outpoint).into_iter().flatten();
-            let living = holders.filter(|holder| !self.dead.contains(*holder));
-            let others = living.filter_map(|holder| self.reservations.get(holder)).filter(|held| {
+            let living = holders.filter_map(|holder| self.reservations.get(holder));
+            let others = living.filter(|held| !self.is_dead(held)).filter(|held| {
                 let held = &held.reserved.charge;
                 (&held.wallet, held.anchor) != (&charge.wallet, charge.anchor)
             });
@@ -56,8 +56,19 @@ impl State {
         self.reservations.get(self.txids.get(txid)?)
     }
 
-    /// Holds every reservation against the best chain as it is now.
-    pub(super) fn settle(&mut self) {
+    /// Whether another settled transaction took a coin of a permitted spend. Also right between two events of a fold.
+    fn is_dead(&self, held: &Reservation) -> bool {
+        let spend = &held.reserved.spend;
+        let spenders = spend.inputs().iter().flat_map(|input| self.seen.spenders(&input.outpoint));
+        let mut others = spenders.filter(|txid| self.txids.get(txid) != Some(&held.reserved.charge.spend));
+        others.any(|txid| self.seen.confirmed(&txid).is_some_and(|found| found.depth >= SETTLED_DEPTH))
+    }
+
+    /// Holds every reservation against the best chain as it is now, once for all events since the last time.
+    pub(in crate::ledger) fn settle(&mut self) {
+        if !std::mem::take(&mut self.is_unsettled) {
+            return;
+        }
         let mut settled = BTreeMap::new();
         let mut dead = BTreeSet::new();
         for (txid, transaction) in self.seen.transactions() {
@@ -71,5 +82,26 @@ impl State {
         }
         self.history.set_settled(settled);
         self.dead = dead;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::tests::NOW;
+    use crate::ledger::event::{Event, EventKind};
+    use crate::ledger::tests::{facts, founding, vault};
+
+    #[test]
+    fn a_fold_settles_once_at_its_end_and_a_single_event_at_once() {
+        let told = || Event { at: NOW, kind: EventKind::Facts(Box::new(facts())) };
+        let mut folded = State::founded(founding(5)).unwrap();
+        folded.apply(vault(1)).unwrap();
+        let mut applied = folded.clone();
+        folded.fold(told()).unwrap();
+        assert!(folded.is_unsettled);
+        folded.settle();
+        applied.apply(told()).unwrap();
+        assert!(!folded.is_unsettled && !applied.is_unsettled);
     }
 }

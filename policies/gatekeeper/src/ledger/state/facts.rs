@@ -2,7 +2,7 @@
 
 use super::State;
 use super::seen::{SeenTransaction, SpentCoin};
-use crate::chain::{ChainError, ProofError};
+use crate::chain::{ChainError, Extended, ProofError};
 use bitcoin::{BlockHash, Network, Txid};
 use policies::evidence::{Evidence, Previous, without_witnesses};
 use psbt_tools::facts::{Facts, ProvenTransaction};
@@ -54,7 +54,7 @@ impl State {
     /// [`FactsError`] at the first thing that is not proven.
     pub fn news(&self, facts: &Facts, now: u64) -> Result<Option<Facts>, FactsError> {
         let mut after = self.clone();
-        let fresh = after.extend(facts, now)?;
+        let fresh = after.extend(facts, now)?.fresh;
         let mut transactions = Vec::new();
         let mut needed = BTreeSet::new();
         for proven in &facts.transactions {
@@ -87,20 +87,31 @@ impl State {
 
     /// Takes facts in.
     pub(super) fn take_facts(&mut self, facts: &Facts, now: u64) -> Result<(), FactsError> {
-        self.extend(facts, now)?;
+        if self.extend(facts, now)?.replaced > 0 {
+            self.raise_after_reorganisation();
+        }
         for proven in &facts.transactions {
             let Sighting { txid, block, seen } = self.sighting(proven, &facts.previous)?;
             self.seen.add_transaction(txid, block, seen, self.txids.contains_key(&txid));
         }
-        self.settle();
+        self.is_unsettled = true;
         Ok(())
     }
 
-    fn extend(&mut self, facts: &Facts, now: u64) -> Result<std::ops::Range<usize>, FactsError> {
+    /// Blocks that were on another branch may be in the best chain now.
+    fn raise_after_reorganisation(&mut self) {
+        let unexplained = self.seen.transactions().map(|(txid, _)| *txid);
+        let unexplained: Vec<Txid> = unexplained.filter(|txid| !self.txids.contains_key(txid)).collect();
+        for txid in unexplained {
+            self.seen.raise_for(txid);
+        }
+    }
+
+    fn extend(&mut self, facts: &Facts, now: u64) -> Result<Extended, FactsError> {
         if facts.network != self.network {
             return Err(FactsError::Network { found: facts.network, expected: self.network });
         }
-        Ok(self.seen.extend(facts, now)?.fresh)
+        Ok(self.seen.extend(facts, now)?)
     }
 
     fn sighting(&self, proven: &ProvenTransaction, previous: &Evidence) -> Result<Sighting, FactsError> {

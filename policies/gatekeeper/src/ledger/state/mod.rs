@@ -113,6 +113,8 @@ pub struct State {
     reservations: BTreeMap<SpendId, Reservation>,
     coins: BTreeMap<OutPoint, Vec<SpendId>>,
     dead: BTreeSet<SpendId>,
+    /// Whether `dead` and what the history knows as settled lag behind the events.
+    is_unsettled: bool,
     waiting: BTreeMap<RequestId, Waiting>,
     permits: BTreeMap<PermitId, SpendId>,
     txids: BTreeMap<Txid, SpendId>,
@@ -140,6 +142,7 @@ impl State {
             reservations: BTreeMap::new(),
             coins: BTreeMap::new(),
             dead: BTreeSet::new(),
+            is_unsettled: false,
             waiting: BTreeMap::new(),
             permits: BTreeMap::new(),
             txids: BTreeMap::new(),
@@ -153,6 +156,13 @@ impl State {
     /// # Errors
     /// A sentence when it cannot follow from this state: the ledger was written by something else.
     pub fn apply(&mut self, event: Event) -> Result<(), String> {
+        self.fold(event)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Applies the next of many events. The state is whole again after [`Self::settle`].
+    pub(super) fn fold(&mut self, event: Event) -> Result<(), String> {
         self.latest = self.latest.max(event.at);
         match event.kind {
             EventKind::Founded(_) => Err("the ledger is founded twice".to_owned()),

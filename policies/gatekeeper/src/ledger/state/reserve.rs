@@ -107,6 +107,7 @@ impl State {
             self.coins.entry(input.outpoint).or_default().push(spend);
         }
         self.permits.insert(statement.id(), spend);
+        self.is_unsettled = true;
         self.txids.insert(statement.unsigned_txid, spend);
         self.history.push(reserved.charge.clone());
         self.reservations.insert(spend, Reservation { reserved, signature: None });

@@ -10,6 +10,10 @@ use policies::request::Head;
 use psbt_tools::facts::Facts;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How far below the tip a branch may begin whose unexplained transactions freeze, in blocks. Below, a block costs so
+/// little beside the best chain that anybody could freeze the gatekeeper at will.
+const ALARM_DEPTH: u32 = 100;
+
 /// A coin of a bound wallet that a transaction spends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpentCoin {
@@ -162,7 +166,19 @@ impl Seen {
         known.blocks.insert(block);
         known.spent.extend(seen.spent);
         if !is_reserved {
+            self.raise_for(txid);
+        }
+    }
+
+    /// Raises what a transaction that no permit explains is worth by where it is now. One that was looked into on another
+    /// branch is raised again when it comes into the best chain; one that was looked into there, never.
+    pub(super) fn raise_for(&mut self, txid: Txid) {
+        let Some(seen) = self.transactions.get(&txid) else { return };
+        let is_recent = |block| self.chain.fork_depth(block).is_some_and(|depth| depth <= ALARM_DEPTH);
+        if self.confirmed(&txid).is_some() {
             self.raise(Alarm::Transaction(txid));
+        } else if seen.blocks.iter().any(is_recent) && !self.raised.contains(&Alarm::Transaction(txid)) {
+            self.raise(Alarm::Stale(txid));
         }
     }
 
