@@ -233,7 +233,9 @@ fn write(
     let leaving = Leaving { payment, attempt, wallet, facts, is_resumed, output: &args.output };
     let file = display::escape(&args.output.to_string_lossy());
     let next = match wallet.authority() {
-        Some(_) if is_same => format!("gatekeeper submit {file} -o OUT; nobody signs or approves it again"),
+        Some(_) if is_same => {
+            format!("gatekeeper submit {file} -o OUT; its signature and approvals ride along")
+        }
         _ => leaving.first_step(),
     };
     let mut output = leaving.write(store, &next)?;

@@ -33,5 +33,9 @@ pub fn run(path: &Path) -> Result<Report, Error> {
 pub fn read(path: &Path) -> Result<PolicyFile, Error> {
     let bytes = psbt_tools::files::read(path, MAX_FILE_LEN)?;
     let source = String::from_utf8(bytes).map_err(|error| Error::document("the policy file", error))?;
+    // Problems quote the lines where they are: not those of a key that was named by mistake.
+    if source.contains("PRIVATE KEY-----") {
+        return Err(Error::document("the policy file", "this is a private key, and nothing of it is shown"));
+    }
     parse(&path.to_string_lossy(), &source).map_err(Error::Policy)
 }

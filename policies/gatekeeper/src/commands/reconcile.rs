@@ -52,6 +52,14 @@ pub fn run(data: &Path, facts: &[PathBuf], receipts: &[PathBuf], now: u64) -> Re
 /// # Errors
 /// [`Error::Document`].
 pub fn read_facts(bytes: &[u8]) -> Result<Facts, Error> {
+    let tag = Facts::TAG.as_bytes();
+    // The tag follows the four bytes of its length.
+    if bytes.get(4..).is_none_or(|rest| !rest.starts_with(tag)) {
+        return Err(Error::document(
+            "the facts",
+            "this is no facts file: `watch-node facts -o F` writes one",
+        ));
+    }
     Facts::from_bytes(bytes).map_err(|error| Error::document("the facts", error))
 }
 

@@ -119,3 +119,24 @@ fn errors_say_what_was_found_and_what_to_do() {
     assert_eq!(std::fs::read(office.path("taken.psbt")).unwrap(), b"mine");
     assert_eq!(office.run_json(&["log", "verify"]).done().json()["events"], 2, "nothing was reserved");
 }
+
+#[test]
+fn a_wrong_file_is_named_as_such_and_a_private_key_is_never_shown() {
+    let Some(office) = Office::open() else { return };
+    for wrong in [&b"{}"[..], b"", b"\x89PNG\r\n\x1a\n"] {
+        let name = format!("wrong-{}", wrong.len());
+        office.write(&name, wrong);
+        let said = office.run(&["reconcile", "--facts", &name]);
+        assert_eq!(said.code, 3, "{said:?}");
+        assert!(
+            said.stderr.contains("this is no facts file: `watch-node facts -o F` writes one"),
+            "{said:?}"
+        );
+    }
+    let key = std::fs::read_to_string(office.path("permit")).unwrap();
+    let said = office.run(&["policy", "check", "permit"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    let shown = said.stdout + &said.stderr;
+    assert!(shown.contains("a private key"), "{shown}");
+    assert!(key.lines().skip(1).all(|line| line.starts_with("---") || !shown.contains(line)), "{shown}");
+}
