@@ -1,6 +1,7 @@
 //! The command line: parse, dispatch, print.
 
-use crate::output::{Output, json_text, print_error};
+use crate::keeper::Keeper;
+use crate::output::{json_text, print_error};
 use crate::reader::{self, MODE};
 use crate::vault::{Launch, Passphrase, Vault};
 use crate::{Error, Result, commands};
@@ -20,7 +21,7 @@ use std::process::ExitCode;
     about,
     after_help = "\
 Exit codes: 0 done · 1 fault · 2 usage · 3 refused · 4 more is needed · 5 locked, frozen or stale\n\n\
-Example: cold-signer new-key --wallet main && cold-signer sign salaries-permitted.psbt"
+Example: cold-signer start\nExample: cold-signer sign salaries-permitted.psbt"
 )]
 struct Cli {
     #[command(flatten)]
@@ -51,12 +52,19 @@ pub struct Global {
     /// Derive the key of a new store with Argon2id at its floor: for tests and demonstrations.
     #[arg(long, global = true)]
     kdf_floor: bool,
+    /// Who keeps the vault between the commands of a visit.
+    #[arg(skip)]
+    keeper: Option<Keeper>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Start(commands::start::Args),
+    Shell(commands::shell::Args),
+    Doctor(commands::doctor::Args),
     NewKey(commands::new_key::Args),
     Keys(commands::keys::Args),
+    Register(commands::register::Args),
     Export(commands::export::Args),
     Trust(commands::trust::Args),
     Address(commands::address::Args),
@@ -76,29 +84,65 @@ pub fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return ExitCode::from(usage(&error, std::env::args_os().any(|word| word == "--json"))),
     };
-    ExitCode::from(match run(&cli) {
-        Ok(output) => output.print(cli.global.json),
-        Err(error) => print_error(&error, cli.global.json),
-    })
+    ExitCode::from(run(&cli.global, &cli.command))
 }
 
-fn run(cli: &Cli) -> Result<Output> {
-    let global = &cli.global;
-    match &cli.command {
+/// Runs one line of a visit, prints what comes of it, and gives its exit code. The options about store, passphrase and
+/// machine are those of the visit.
+pub fn run_line(visit: &Global, words: &[String]) -> u8 {
+    let line = std::iter::once("cold-signer").chain(words.iter().map(String::as_str));
+    let cli = match Cli::try_parse_from(line) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, visit.json || words.iter().any(|word| word == "--json")),
+    };
+    let global = Global { json: visit.json || cli.global.json, ..visit.clone() };
+    let ill = if cli.global.is_about_the_visit() {
+        "the store, the passphrase and the machine are those of this visit"
+    } else if matches!(cli.command, Command::Shell(_)) {
+        "this is the shell already"
+    } else {
+        return run(&global, &cli.command);
+    };
+    print_error(&Error::Line(ill), global.json)
+}
+
+/// What can be typed, for completion.
+pub fn grammar() -> clap::Command {
+    use clap::CommandFactory;
+    let mut grammar = Cli::command();
+    grammar.build();
+    grammar
+}
+
+fn run(global: &Global, command: &Command) -> u8 {
+    let done = match command {
+        // These print by themselves, in parts.
+        Command::Start(args) => return told(commands::start::run(global, args), global),
+        Command::Shell(args) => return told(commands::shell::run(global, args), global),
+        Command::Log(args) => return told(commands::log::run(global, args), global),
+        Command::Restore(args) => return told(commands::restore::run(global, args), global),
+        Command::Doctor(args) => commands::doctor::run(global, args),
         Command::NewKey(args) => commands::new_key::run(global, args),
         Command::Keys(args) => commands::keys::run(global, args),
+        Command::Register(args) => commands::register::run(global, args),
         Command::Export(args) => commands::export::run(global, args),
         Command::Trust(args) => commands::trust::run(global, args),
         Command::Address(args) => commands::address::run(global, args),
         Command::Review(args) => commands::review::run(global, args),
         Command::Sign(args) => commands::sign::run(global, args),
         Command::Receipts(args) => commands::receipts::run(global, args),
-        Command::Log(args) => commands::log::run(global, args),
-        Command::Restore(args) => commands::restore::run(global, args),
         Command::Status(args) => commands::status::run(global, args),
+    };
+    match done {
+        Ok(output) => output.print(global.json),
+        Err(error) => print_error(&error, global.json),
     }
+}
+
+fn told(done: Result<u8>, global: &Global) -> u8 {
+    done.unwrap_or_else(|error| print_error(&error, global.json))
 }
 
 impl Global {
@@ -120,7 +164,47 @@ impl Global {
             kdf_floor: self.kdf_floor,
             allow_network: self.allow_network,
             words_unseen: false,
+            keeper: self.keeper.clone(),
         })
+    }
+
+    /// The same options for a visit of several commands, with one vault.
+    pub fn visit(&self) -> Self {
+        let keeper = self.keeper.clone().unwrap_or_else(Keeper::watched);
+        Self { keeper: Some(keeper), ..self.clone() }
+    }
+
+    /// Who keeps the vault, in a visit.
+    pub fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
+    }
+
+    /// Whether the passphrase comes from standard input, which can then carry nothing else.
+    pub fn passphrase_is_standard_input(&self) -> bool {
+        self.passphrase_fd == Some(0)
+    }
+
+    /// Whether the passphrase comes from a descriptor, which gives it once.
+    pub fn passphrase_is_a_descriptor(&self) -> bool {
+        self.passphrase_fd.is_some()
+    }
+
+    /// Whether the vault runs although a network interface is up.
+    pub fn allows_network(&self) -> bool {
+        self.allow_network
+    }
+
+    /// Whether a new store is made with the key derivation at its floor.
+    pub fn has_kdf_floor(&self) -> bool {
+        self.kdf_floor
+    }
+
+    fn is_about_the_visit(&self) -> bool {
+        self.store.is_some()
+            || self.passphrase_file.is_some()
+            || self.passphrase_fd.is_some()
+            || self.allow_network
+            || self.kdf_floor
     }
 
     /// How to start the vault for a store that may be created.
@@ -199,23 +283,23 @@ fn default_store() -> Option<PathBuf> {
 }
 
 /// clap prints help, version and usage errors; with `--json` a refusal is also an object.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, as_json: bool) -> u8 {
     if !error.use_stderr() {
         let _ = error.print();
-        return ExitCode::SUCCESS;
+        return 0;
     }
     // It quotes arguments, and those may be names of files on a stick.
     let message = error.to_string();
     for line in message.lines() {
         let _ = writeln!(std::io::stderr(), "{}", escape(line));
     }
-    if std::env::args_os().any(|argument| argument == "--json") {
+    if as_json {
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
         let object =
             json!({"error": {"code": "usage", "message": message, "hint": "see `cold-signer --help`"}});
         let _ = writeln!(std::io::stdout(), "{}", json_text(&object));
     }
-    ExitCode::from(2)
+    2
 }
 
 #[cfg(test)]

@@ -88,6 +88,16 @@ fn converse_pinning(authority: &Authority, person: &mut dyn Person, code: &str) 
     copy(person, "to pin it", code)
 }
 
+/// Shows lines under a head, page by page, and lets the person copy a code.
+///
+/// # Errors
+/// [`Error::Stopped`] where the person stops, [`Error::Terminal`].
+pub fn agree(head: &[String], lines: &[String], purpose: &str, person: &mut dyn Person) -> Result<()> {
+    let pages = paginate(head, lines, person.size());
+    leaf(person, &pages)?;
+    copy(person, purpose, &code()?)
+}
+
 /// Shows each page; the person goes from one to the next.
 pub(crate) fn leaf(person: &mut dyn Person, pages: &[String]) -> Result<()> {
     let last = pages.len().saturating_sub(1);

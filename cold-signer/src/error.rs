@@ -2,7 +2,7 @@
 
 use cold_wire::Fault;
 use policies::check::{Check, Finding, Rule};
-use policies::id::{AuthorityId, SpendId};
+use policies::id::{AuthorityId, SpendId, WalletId};
 use psbt_tools::display::escape;
 use serde_json::{Value, json};
 use std::io;
@@ -99,6 +99,20 @@ pub enum Error {
     /// Somebody should have confirmed an authority, and could not be asked.
     #[error("nobody confirmed the authority: standard input is a terminal, but it cannot be asked")]
     Unconfirmed(AuthorityId),
+    /// Nobody looked at a wallet that is to be registered.
+    #[error("nobody consented to the wallet: there is no terminal, and --consent is not given")]
+    Unregistered(WalletId),
+    /// `--consent` names another wallet.
+    #[error("the wallet is {found}, --consent names {named}")]
+    OtherWallet {
+        /// That of the descriptors.
+        found: WalletId,
+        /// That of the command line.
+        named: WalletId,
+    },
+    /// A cosigner's key has no wallet yet.
+    #[error("`{}` is a cosigner's key without a wallet", escape(.0))]
+    NoWalletYet(String),
     /// Questions without an answer.
     #[error("not accepted: {}", checks_text(.0))]
     NotAccepted(Vec<Check>),
@@ -122,6 +136,31 @@ pub enum Error {
     /// Designed, but not in this version.
     #[error("{0} is not supported by this version")]
     NotSupported(String),
+    /// The machine is not as it should be.
+    #[error("this machine is not fit to hold keys: {}", .0.join(", "))]
+    Unfit(Vec<&'static str>),
+    /// No address of the wallet, as far as was looked.
+    #[error("{} is no address of wallet `{}` at index 0 to {up_to} of either branch", escape(.address), escape(.wallet))]
+    NotOurs {
+        /// As it was given.
+        address: String,
+        /// Where it was looked for.
+        wallet: String,
+        /// The last index.
+        up_to: u32,
+    },
+    /// Steps of the first hour are left.
+    #[error("not done yet: {}", .0.join(", "))]
+    StepsLeft(Vec<&'static str>),
+    /// Two things that must be the same differ.
+    #[error("{0}")]
+    Differs(&'static str),
+    /// A line of the shell that begins with no command, and the one that may be meant. What was typed is not repeated.
+    #[error("that is no command")]
+    NoCommand(Option<String>),
+    /// A line of the shell that cannot be understood; what was typed is not repeated, it may be a secret.
+    #[error("{0}")]
+    Line(&'static str),
     /// Arguments that do not go together or make no sense.
     #[error("{0}")]
     Usage(String),
@@ -149,14 +188,20 @@ impl Error {
             Error::OtherAuthority { .. } => "other-authority",
             Error::OtherSpend { .. } | Error::Unclaimed(_) => "other-spend",
             Error::Skipped => "skipped",
-            Error::NoConsent(_) | Error::Unconfirmed(_) => "no-consent",
+            Error::NoConsent(_) | Error::Unconfirmed(_) | Error::Unregistered(_) => "no-consent",
+            Error::OtherWallet { .. } => "other-wallet",
+            Error::NoWalletYet(_) => "no-wallet-yet",
             Error::NotAccepted(_) => "not-accepted",
             Error::Stopped(_) => "stopped",
             Error::Terminal(_) => "terminal",
             Error::UnknownWallet(_) => "unknown-wallet",
             Error::Wallet { .. } => "bad-wallet",
             Error::NotSupported(_) => "not-supported",
-            Error::Usage(_) => "usage",
+            Error::Unfit(_) => "unfit",
+            Error::NotOurs { .. } => "not-ours",
+            Error::StepsLeft(_) => "steps-left",
+            Error::Differs(_) => "differs",
+            Error::NoCommand(_) | Error::Line(_) | Error::Usage(_) => "usage",
         };
         word.to_owned()
     }
@@ -174,20 +219,27 @@ impl Error {
             | Error::Input { .. }
             | Error::Terminal(_)
             | Error::Wallet { .. } => 1,
-            Error::Usage(_) => 2,
+            Error::NoCommand(_) | Error::Line(_) | Error::Usage(_) => 2,
             Error::Refused(_)
+            | Error::Unfit(_)
+            | Error::NotOurs { .. }
+            | Error::Differs(_)
             | Error::ReaderStopped(_)
             | Error::ReaderNonsense(_)
             | Error::Authority { .. }
             | Error::OtherAuthority { .. }
             | Error::OtherSpend { .. }
+            | Error::OtherWallet { .. }
             | Error::Unclaimed(_)
             | Error::UnknownWallet(_)
             | Error::NotSupported(_) => 3,
             Error::NoConsent(_)
             | Error::Unconfirmed(_)
+            | Error::Unregistered(_)
+            | Error::NoWalletYet(_)
             | Error::NotAccepted(_)
             | Error::Skipped
+            | Error::StepsLeft(_)
             | Error::Stopped(_) => 4,
         }
     }
@@ -227,6 +279,15 @@ impl Error {
             Error::Unconfirmed(id) => {
                 return format!("compare the id with the gatekeeper's, then pin it with --confirm {id}");
             }
+            Error::Unregistered(id) => {
+                return format!(
+                    "compare it with every cosigner's screen, then register it with --consent {id}"
+                );
+            }
+            Error::OtherWallet { .. } => "look at the wallet again: `cold-signer register` shows it",
+            Error::NoWalletYet(_) => {
+                "give its export to the coordinator, then `cold-signer register --wallet NAME --file F`"
+            }
             Error::NotAccepted(checks) => {
                 return format!("if they are what you want, add --accept {}", checks_text(checks));
             }
@@ -235,6 +296,14 @@ impl Error {
             Error::UnknownWallet(_) => "`cold-signer keys` lists the wallets",
             Error::Wallet { .. } => "check the store with `cold-vault log --verify`",
             Error::NotSupported(_) => "use one of the others; `--help` lists them",
+            Error::Unfit(_) => "do what stands beside each line, then run `cold-signer doctor` again",
+            Error::NotOurs { .. } => {
+                "publish it nowhere; if it should be ours, look further with --up-to, or in another wallet"
+            }
+            Error::StepsLeft(_) => "`cold-signer start` goes on where it stopped",
+            Error::Differs(_) => "stop, and find out why before any coin goes there",
+            Error::NoCommand(Some(near)) => return format!("is `{near}` meant? `help` lists the commands"),
+            Error::NoCommand(None) | Error::Line(_) => "`help` lists the commands, and shows a session",
             Error::Usage(_) => "see `cold-signer --help`",
         };
         hint.to_owned()

@@ -9,13 +9,17 @@
 mod cli;
 mod commands;
 pub mod consent;
+pub mod doctor;
 mod error;
+pub mod keeper;
 mod output;
 pub mod reader;
 pub mod report;
 pub mod sandbox;
 pub mod screens;
 pub mod session;
+mod shell;
+mod start;
 pub mod table;
 pub mod terminal;
 pub mod vault;

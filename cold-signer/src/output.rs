@@ -1,11 +1,14 @@
 //! What a command has to say, once: as lines for a person or as one JSON object for a program.
 
 use crate::Error;
+use crate::consent::leaf;
 use crate::report;
+use crate::screens::{paginate, wrap};
+use crate::terminal::{Person, Terminal};
 use policies::codec::deceives;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// The result of a command.
 #[derive(Debug)]
@@ -27,23 +30,39 @@ impl Output {
 
     /// Prints it; gives the exit code. A reader of ours that has gone away is no fault.
     pub fn print(mut self, as_json: bool) -> u8 {
-        let mut out = std::io::stdout().lock();
         let error = self.error.as_ref();
         if as_json {
             if let (Some(object), Some(error)) = (self.json.as_object_mut(), error) {
                 object.insert("error".to_owned(), error.to_json());
             }
-            let _ = writeln!(out, "{}", json_text(&self.json));
+            let _ = writeln!(std::io::stdout(), "{}", json_text(&self.json));
         } else if !self.text.is_empty() {
-            let _ = writeln!(out, "{}", self.text.trim_end());
+            show(self.text.trim_end());
         }
-        let _ = out.flush();
         match error {
             None => 0,
             Some(error) => {
                 complain(error);
                 error.exit_code()
             }
+        }
+    }
+}
+
+/// Text on standard output: page by page where a person sits before it and it is longer than the screen.
+pub fn show(text: &str) {
+    let watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let pages = Terminal::open().filter(|_| watched).and_then(|person| {
+        let size = person.size();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let rows: usize = lines.iter().map(|line| wrap(line, size.columns).len()).sum();
+        (rows >= size.rows).then(|| (paginate(&[], &lines, size), person))
+    });
+    match pages {
+        // Whoever has seen enough may stop; the command is done all the same.
+        Some((pages, mut person)) => drop(leaf(&mut person, &pages)),
+        None => {
+            let _ = writeln!(std::io::stdout(), "{text}");
         }
     }
 }

@@ -4,9 +4,11 @@ use crate::screens::Shown;
 use bitcoin::{Address, Amount, Network, Weight};
 use cold_wire::{KeyInfo, Voucher};
 use policies::check::{Finding, Outcome, verdict};
+use policies::examine::key_name;
 use policies::id::VaultId;
-use policies::identity::PublicKey;
+use policies::identity::{PublicKey, SshSig};
 use policies::request::{Recipient, payment_number};
+use policies::wallet::{Branch, Keypath, Wallet};
 use psbt_tools::display::hex;
 use psbt_tools::money::Feerate;
 use serde_json::{Value, json};
@@ -80,6 +82,7 @@ pub fn review_json(shown: &Shown<'_>) -> Value {
         })).collect::<Value>(),
         "authority": review.authority,
         "limits": review.limits,
+        "path": review.path,
         "timing": review.timing,
         "signed_before": review.signed_before,
         "live_network": shown.live_network,
@@ -92,13 +95,15 @@ pub fn export_json(key: &KeyInfo, vault: VaultId, audit_key: &PublicKey) -> Valu
     let mut object = json!({
         "wallet": key.wallet,
         "network": key.network.to_string(),
+        "script": key.kind.as_str(),
         "fingerprint": hex(&key.fingerprint),
-        "external": key.external,
-        "internal": key.internal,
+        "key": key.key,
+        "external": branch(key, 0),
+        "internal": branch(key, 1),
         "authority": key.authority.as_ref().map(|(id, _)| id.to_string()),
         "vault_id": vault.to_string(),
         "audit_key": audit_key.to_string(),
-        "signature": key.signature.to_armor(),
+        "signature": key.signature.as_ref().map(SshSig::to_armor),
     });
     if let (Some(object), false) = (object.as_object_mut(), key.restored) {
         object.insert("birthday".to_owned(), json!(key.created));
@@ -113,8 +118,10 @@ pub fn key_json(key: &KeyInfo) -> Value {
         "network": key.network.to_string(),
         "script": key.kind.as_str(),
         "fingerprint": hex(&key.fingerprint),
-        "external": key.external,
-        "internal": key.internal,
+        "key": key.key,
+        "wallet_id": key.registered().map(|wallet| wallet.id().to_string()),
+        "external": branch(key, 0),
+        "internal": branch(key, 1),
         "created": key.created,
         "restored": key.restored,
         "backed_up": key.backed_up,
@@ -124,6 +131,34 @@ pub fn key_json(key: &KeyInfo) -> Value {
             "count": limit.count,
             "seconds": limit.seconds,
         })),
+    })
+}
+
+/// The descriptor of a branch; null for a cosigner's key without a wallet.
+fn branch(key: &KeyInfo, at: usize) -> Option<&str> {
+    key.descriptors.as_ref().and_then(|pair| pair.get(at)).map(String::as_str)
+}
+
+/// What `register --json` prints.
+pub fn registration_json(key: &KeyInfo, wallet: &Wallet, registered: bool) -> Value {
+    let address = |branch| wallet.address(Keypath { branch, index: 0 }).map(|address| address.to_string());
+    json!({
+        "wallet": key.wallet,
+        "network": key.network.to_string(),
+        "kind": wallet.kind().as_str(),
+        "wallet_id": wallet.id().to_string(),
+        "words": wallet.id().words(),
+        "keys": wallet.keys().iter().map(|cosigner| json!({
+            "key": cosigner.to_string(),
+            "fingerprint": cosigner.fingerprint.to_string(),
+            "ours": cosigner.to_string() == key.key,
+        })).collect::<Value>(),
+        "paths": wallet.paths().iter().map(|path| path.text(&|place| key_name(wallet, place))).collect::<Value>(),
+        "external": branch(key, 0),
+        "internal": branch(key, 1),
+        "first_address": address(Branch::External),
+        "first_change": address(Branch::Internal),
+        "registered": registered,
     })
 }
 

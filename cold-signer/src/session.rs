@@ -60,10 +60,9 @@ impl Session {
             .keys()?
             .keys
             .iter()
-            .map(|key| Descriptors {
-                network: key.network,
-                external: key.external.clone(),
-                internal: key.internal.clone(),
+            .filter_map(|key| {
+                let [external, internal] = key.descriptors.clone()?;
+                Some(Descriptors { network: key.network, external, internal })
             })
             .collect();
         let reading = reader.open(Open { document, wallets, now: now() })?;

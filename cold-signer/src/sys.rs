@@ -1,8 +1,9 @@
-//! The only unsafe code of the console: one system call that has no safe wrapper.
+//! The only unsafe code of the console: system calls that have no safe wrapper.
 
-#![allow(unsafe_code)] // the block carries its own SAFETY note
+#![allow(unsafe_code)] // each block carries its own SAFETY note
 
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 /// Closes every descriptor from `first` on. Must run in a process that has opened nothing itself, so that no Rust
 /// object owns a closed number.
@@ -10,4 +11,27 @@ pub(crate) fn close_from(first: u32) -> io::Result<()> {
     // SAFETY: close_range(2) touches no memory; that nothing owns these numbers is the contract of this function.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The version of Landlock that the kernel speaks.
+pub(crate) fn landlock_abi() -> io::Result<i64> {
+    /// LANDLOCK_CREATE_RULESET_VERSION of linux/landlock.h.
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag landlock_create_ruleset(2) takes no memory of ours: null and zero are what it asks for.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, VERSION) };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+}
+
+/// Whether the kernel gives secret memory.
+pub(crate) fn has_secret_memory() -> bool {
+    // SAFETY: memfd_secret(2) touches no memory of ours.
+    let answer = unsafe { libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) };
+    let Ok(number) = i32::try_from(answer) else { return false };
+    if number < 0 {
+        return false;
+    }
+    // SAFETY: the kernel just made this descriptor, and nothing else owns it.
+    drop(unsafe { OwnedFd::from_raw_fd(number) });
+    true
 }

@@ -1,14 +1,47 @@
 //! The operator's terminal: `/dev/tty`, line by line. It is never switched to another mode, so Ctrl-C at any moment
-//! ends the program and leaves the terminal as it was.
+//! ends the program and leaves the terminal as it was. In a visit of several commands it ends the command instead.
 
 use crate::screens::Size;
 use crate::{Error, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Longest line that is read.
 const MAX_LINE_LEN: u64 = 1_024;
+
+/// How often a question looks for Ctrl-C, which may have come just before it began to wait.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
+/// Whether Ctrl-C was pressed; there only in a visit of several commands.
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// From now on Ctrl-C ends a command and not the program. Children end by it as before.
+///
+/// # Errors
+/// [`Error::Terminal`] where the system refuses.
+pub fn catch_interrupts() -> Result<()> {
+    let flag = INTERRUPTED.get_or_init(Arc::default);
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(flag))
+        .map(drop)
+        .map_err(Error::Terminal)
+}
+
+/// Forgets a Ctrl-C of an earlier command.
+pub fn clear_interrupt() {
+    if let Some(flag) = INTERRUPTED.get() {
+        flag.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Whether Ctrl-C was pressed since the command began. Long work looks at it.
+pub fn interrupted() -> bool {
+    INTERRUPTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
 
 /// Somebody who reads pages and types lines.
 pub trait Person {
@@ -75,6 +108,25 @@ impl Terminal {
     }
 }
 
+impl Terminal {
+    /// Waits for a line where Ctrl-C does not end the program: reading alone would not see it.
+    fn wait(&mut self) -> Result<()> {
+        while INTERRUPTED.get().is_some() {
+            if interrupted() {
+                // The next line of the screen begins at its edge.
+                let _ = writeln!(self.output);
+                return Err(Error::Stopped("Ctrl-C"));
+            }
+            match poll(&mut [PollFd::new(&self.output, PollFlags::IN)], Some(&LOOK)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => break,
+                Err(errno) => return Err(Error::Terminal(errno.into())),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Person for Terminal {
     fn size(&self) -> Size {
         match tcgetwinsize(&self.output) {
@@ -95,6 +147,7 @@ impl Person for Terminal {
         let stale = self.input.buffer().len();
         self.input.consume(stale);
         write!(self.output, "{prompt} ").and_then(|()| self.output.flush()).map_err(Error::Terminal)?;
+        self.wait()?;
         let mut line = Vec::new();
         self.input.by_ref().take(MAX_LINE_LEN).read_until(b'\n', &mut line).map_err(Error::Terminal)?;
         if line.is_empty() {

@@ -1,10 +1,11 @@
 //! The vault as the console sees it: a child on a socketpair that answers typed questions.
 
+use crate::keeper::Keeper;
 use crate::terminal::Before;
 use crate::{Error, Result};
 use cold_wire::{
-    Bundle, FrameError, KeyInfo, NewKey, PROTOCOL, Reply, ReplyBody, Request, RequestBody, Review, Signed,
-    VaultStatus, read_frame, write_frame,
+    Bundle, FaultKind, FrameError, KeyInfo, NewKey, PROTOCOL, RegisterWallet, Reply, ReplyBody, Request,
+    RequestBody, Review, Signed, VaultStatus, read_frame, write_frame,
 };
 use policies::check::Check;
 use policies::codec::Canonical;
@@ -56,11 +57,34 @@ pub struct Launch {
     pub allow_network: bool,
     /// Make keys without showing their words (test networks).
     pub words_unseen: bool,
+    /// Who keeps the vault for the next command, in a visit of several.
+    pub keeper: Option<Keeper>,
 }
 
-/// A running vault; its socket is closed when this is dropped, and it ends.
+impl Launch {
+    /// Whether a vault that was started so may answer what is meant for that one. How a store is made does not matter
+    /// any more: it is there.
+    pub(crate) fn serves(&self, wanted: &Launch) -> bool {
+        self.program == wanted.program
+            && self.store == wanted.store
+            && self.passphrase == wanted.passphrase
+            && self.allow_network == wanted.allow_network
+            && self.words_unseen == wanted.words_unseen
+    }
+}
+
+/// A running vault. When this is dropped it goes back to its keeper, or its socket is closed and it ends.
 #[derive(Debug)]
 pub struct Vault {
+    link: Option<Link>,
+    home: Option<(Keeper, Launch)>,
+    /// Whether the next command may have it: nothing went wrong between it and us.
+    sound: bool,
+}
+
+/// The child and its socket, which is closed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Link {
     child: Child,
     socket: UnixStream,
     last: u64,
@@ -92,11 +116,16 @@ impl Keys {
 }
 
 impl Vault {
-    /// Starts it and says hello.
+    /// Starts it and says hello, or takes the one that the keeper has.
     ///
     /// # Errors
     /// [`Error::Start`], [`Error::Input`] for the passphrase's file, and what the vault says: a live network, no store.
     pub fn spawn(launch: &Launch) -> Result<Self> {
+        let bare = || Launch { keeper: None, ..launch.clone() };
+        let home = launch.keeper.clone().map(|keeper| (keeper, bare()));
+        if let Some(link) = launch.keeper.as_ref().and_then(|keeper| keeper.take(launch)) {
+            return Ok(Self { link: Some(link), home, sound: true });
+        }
         let fault = |source| Error::Start { program: launch.program.clone(), source };
         let mut command = Command::new(&launch.program);
         command.arg("one-shot").arg("--store").arg(&launch.store);
@@ -134,9 +163,13 @@ impl Vault {
         let before = Before::of();
         let child = spawn_passing(&mut command, &passed).map_err(fault)?;
         drop(passed);
-        let mut vault = Self { child, socket, last: 0, before };
+        let link = Link { child, socket, last: 0, before };
+        let mut vault = Self { link: Some(link), home, sound: false };
         match vault.call(RequestBody::Hello { protocol: PROTOCOL }, 0)? {
-            ReplyBody::Hello { protocol: PROTOCOL, .. } => Ok(vault),
+            ReplyBody::Hello { protocol: PROTOCOL, .. } => {
+                vault.sound = true;
+                Ok(vault)
+            }
             ReplyBody::Hello { protocol, .. } => Err(Error::VaultNonsense(format!(
                 "it speaks version {protocol} of the protocol, not {PROTOCOL}"
             ))),
@@ -155,13 +188,29 @@ impl Vault {
         }
     }
 
+    /// What registering a wallet comes to; with consent it is registered.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn register(&mut self, wallet: RegisterWallet) -> Result<KeyInfo> {
+        match self.call(RequestBody::RegisterWallet(wallet), 0)? {
+            ReplyBody::Key(key) => Ok(key),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// The vault's keys; unlocks it.
     ///
     /// # Errors
     /// What the vault says, e.g. of the passphrase.
     pub fn keys(&mut self) -> Result<Keys> {
         match self.call(RequestBody::List, 0)? {
-            ReplyBody::Keys { vault, audit_key, keys } => Ok(Keys { vault, audit_key, keys }),
+            ReplyBody::Keys { vault, audit_key, keys } => {
+                if let Some((keeper, _)) = &self.home {
+                    keeper.learn(keys.iter().map(|key| key.wallet.clone()).collect());
+                }
+                Ok(Keys { vault, audit_key, keys })
+            }
             other => Err(unexpected(&other)),
         }
     }
@@ -223,6 +272,32 @@ impl Vault {
     }
 
     fn call(&mut self, body: RequestBody, deadline: u64) -> Result<ReplyBody> {
+        let answer = self.link.as_mut().ok_or(Error::VaultEnded)?.call(body, deadline);
+        // A refusal leaves it as it was; after anything else it is safer to begin anew.
+        self.sound &= match &answer {
+            Ok(_) | Err(Error::Usage(_)) => true,
+            Err(Error::Vault(fault)) => matches!(fault.kind, FaultKind::Refused | FaultKind::Incomplete),
+            Err(_) => false,
+        };
+        answer
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        if let (true, Some((keeper, launch)), Some(link)) = (self.sound, self.home.take(), self.link.take()) {
+            keeper.put(launch, link);
+        }
+    }
+}
+
+impl Link {
+    /// Whether the child still runs.
+    pub(crate) fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    fn call(&mut self, body: RequestBody, deadline: u64) -> Result<ReplyBody> {
         self.last = self.last.saturating_add(1);
         let shows_words = matches!(body, RequestBody::NewKey(_));
         let request = Request { id: self.last, deadline, body };
@@ -248,9 +323,7 @@ impl Vault {
             body => Ok(body),
         }
     }
-}
 
-impl Vault {
     /// It ended in the middle. Killed, it left the terminal without echo, and perhaps words on it.
     fn ended(&mut self, shows_words: bool) -> Error {
         let status = self.last_status();
@@ -274,7 +347,7 @@ impl Vault {
     }
 }
 
-impl Drop for Vault {
+impl Drop for Link {
     fn drop(&mut self) {
         // The end of the conversation is its order to leave; one that does not is of no use to anybody.
         let _ = self.socket.shutdown(Shutdown::Both);

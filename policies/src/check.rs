@@ -20,12 +20,18 @@ impl Check {
     pub const SIGNED_BEFORE: Check = Check(5);
     /// Claimed change is ours.
     pub const CHANGE: Check = Check(6);
+    /// Every cosigner of claimed change is the registered one.
+    pub const COSIGNERS: Check = Check(7);
     /// Own output's index is within reach of the gap.
     pub const GAP: Check = Check(8);
+    /// The wallet's keys are distinct, and its own key stands in it.
+    pub const REGISTRATION: Check = Check(9);
     /// Inputs belong to one wallet.
     pub const ONE_WALLET: Check = Check(10);
     /// No foreign input.
     pub const FOREIGN_INPUT: Check = Check(11);
+    /// Only inputs proven ours are signed.
+    pub const SIGNED_INPUTS: Check = Check(12);
     /// Sighash type is ALL or DEFAULT.
     pub const SIGHASH: Check = Check(13);
     /// Signatures already present are genuine.
@@ -46,8 +52,14 @@ impl Check {
     pub const STRICT_PSBT: Check = Check(21);
     /// Unknown and proprietary fields.
     pub const UNKNOWN_FIELDS: Check = Check(22);
+    /// Keys are matched by derivation, never by fingerprint.
+    pub const FINGERPRINTS: Check = Check(23);
     /// What was reviewed is what is signed.
     pub const SAME_BYTES: Check = Check(24);
+    /// Every output is shown.
+    pub const ALL_SHOWN: Check = Check(25);
+    /// Foreign text is shown escaped.
+    pub const ESCAPED: Check = Check(26);
     /// Sizes and counts.
     pub const BOUNDS: Check = Check(27);
     /// A released signature verifies.
@@ -58,6 +70,8 @@ impl Check {
     pub const NETWORK: Check = Check(30);
     /// Uneconomic or non-standard result.
     pub const STANDARDNESS: Check = Check(31);
+    /// A message can be no transaction.
+    pub const MESSAGE: Check = Check(32);
     /// The signed transaction is the one requested.
     pub const AS_REQUESTED: Check = Check(33);
     /// Request, approval and permit are valid here and now.

@@ -5,7 +5,7 @@ use crate::approval::{Approval, approvers};
 use crate::authority::Authority;
 use crate::check::{Check, Code, Finding, Outcome, Rule, verdict};
 use crate::evidence::{Evidence, Previous};
-use crate::examine::{Exhibit, FeeBounds, FeeCeiling, Marks, examine, signed_before};
+use crate::examine::{Exhibit, FeeBounds, FeeCeiling, Marks, examine, signed_before, signer};
 use crate::history::{Charge, History};
 use crate::id::{PermitId, RequestId, SpendId, VaultId};
 use crate::identity::PublicKey;
@@ -45,6 +45,8 @@ pub struct Dossier<'a> {
     pub wallet: &'a Wallet,
     /// The key's name.
     pub wallet_name: &'a str,
+    /// Which of the wallet's keys is the vault's own.
+    pub key: usize,
     /// The vault that is asked.
     pub vault: VaultId,
     /// The request that came with it.
@@ -147,6 +149,7 @@ pub fn appraise(dossier: &Dossier<'_>, say: Say<'_>, journal: &dyn Journal) -> A
         fees,
     };
     findings.extend(examine(&exhibit));
+    findings.extend(useless_signer(dossier));
     let present = Present { tip_height: None, now: Some(dossier.now) };
     let unsigned = dossier.spend.unsigned_transaction();
     findings.extend(locktime(&unsigned, dossier.spend.network(), present));
@@ -250,13 +253,19 @@ pub fn repeat(
         marks: Marks { gap: u32::MAX, ..Marks::default() },
         fees: FeeBounds { ask: FeeCeiling::UNLIMITED, refuse: FeeCeiling::UNLIMITED },
     };
-    let refusals: Vec<_> =
-        examine(&exhibit).into_iter().filter(|finding| finding.outcome == Outcome::Refuse).collect();
+    let findings = examine(&exhibit).into_iter().chain(useless_signer(dossier));
+    let refusals: Vec<_> = findings.filter(|finding| finding.outcome == Outcome::Refuse).collect();
     if refusals.is_empty() {
         Ok(Cleared { spend: dossier.spend.clone(), charge: None, permit })
     } else {
         Err(refusals)
     }
+}
+
+/// C20: what the vault's own key could add to no path is not signed.
+fn useless_signer(dossier: &Dossier<'_>) -> Option<Finding> {
+    Some(signer(dossier.spend, dossier.wallet, dossier.key))
+        .filter(|finding| finding.outcome == Outcome::Refuse)
 }
 
 /// Time for windows: the permit's bitcoin time, but never later than the clock, so that neither a gatekeeper nor a clock

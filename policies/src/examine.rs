@@ -3,8 +3,9 @@
 
 use crate::check::{Check, Finding};
 use crate::evidence::{Evidence, Previous, script_text};
+use crate::message::bip322::is_to_sign;
 use crate::spend::{MAX_STANDARD_WEIGHT, Spend};
-use crate::wallet::{Branch, Wallet};
+use crate::wallet::{Branch, Locks, Wallet};
 use bitcoin::{Amount, OutPoint, ScriptBuf};
 
 /// Default distance from the high-water mark within which own outputs are accepted (check C08).
@@ -172,8 +173,10 @@ pub fn examine(exhibit: &Exhibit<'_>) -> Vec<Finding> {
     findings.push(Finding::pass(Check::SUMS, "the sums add up"));
     findings.push(Finding::pass(Check::DUST, "no output is dust"));
     unusual_outputs(exhibit, &mut findings);
+    findings.extend(no_open_path(spend, wallet));
     findings.push(Finding::pass(Check::NETWORK, format!("the key's own network, {}", wallet.network())));
     standardness(exhibit, &mut findings);
+    findings.push(message(spend));
     findings.sort_by_key(|finding| finding.code);
     findings
 }
@@ -251,9 +254,12 @@ fn inputs(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
     findings.append(&mut wrong);
 }
 
-/// C06 and C08: claimed change derives from the descriptor, within reach.
+/// C06 to C08: claimed change derives from the whole descriptor, within reach. Where a wallet has cosigners, a script that
+/// is not the wallet's is one with another cosigner in it.
 fn change(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
     let Exhibit { spend, wallet, marks, .. } = exhibit;
+    let single = wallet.kind().is_single();
+    let claim = if single { Check::CHANGE } else { Check::COSIGNERS };
     let mut wrong = Vec::new();
     let mut any = false;
     for (at, output) in spend.outputs().iter().enumerate() {
@@ -262,7 +268,7 @@ fn change(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
         if !wallet.owns(&output.script, keypath) {
             wrong.push(
                 Finding::refuse(
-                    Check::CHANGE,
+                    claim,
                     format!(
                         "output {at} is claimed to be ours at {keypath}, but {} is not",
                         script_text(&output.script, wallet.network())
@@ -305,11 +311,16 @@ fn change(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
             );
         }
     }
-    for (check, message) in
-        [(Check::CHANGE, "change derives from the wallet"), (Check::GAP, "change is within reach")]
-    {
+    let cosigners = if single { "the wallet has one key" } else { "every cosigner is the registered one" };
+    for (check, message) in [
+        (Check::CHANGE, "change derives from the wallet"),
+        (Check::COSIGNERS, cosigners),
+        (Check::GAP, "change is within reach"),
+    ] {
         if !wrong.iter().any(|finding| finding.code == check.into()) {
-            let outcome = if any {
+            let outcome = if check == Check::COSIGNERS && single {
+                Finding::not_applicable(check, message)
+            } else if any {
                 Finding::pass(check, message)
             } else {
                 Finding::not_applicable(check, "no output is claimed to be ours")
@@ -358,6 +369,60 @@ fn unusual_outputs(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
 /// An unusual script whole: in hexadecimal, and as escaped text.
 fn unusual_text(script: &ScriptBuf) -> String {
     format!("{} (\"{}\")", script.to_hex_string(), script.as_bytes().escape_ascii())
+}
+
+/// C20: a transaction whose locks open no path of the wallet can never be mined.
+fn no_open_path(spend: &Spend, wallet: &Wallet) -> Option<Finding> {
+    let (at, _) = inputs_by_sequence(spend)
+        .into_iter()
+        .find(|(_, locks)| wallet.paths().iter().all(|path| !path.is_open(locks)))?;
+    let waits: Vec<_> =
+        wallet.paths().iter().map(|path| path.text(&|place| key_name(wallet, place))).collect();
+    Some(
+        Finding::refuse(
+            Check::LOCKTIME,
+            format!(
+                "input {at}: its sequence and the locktime open no path of the wallet: {}",
+                waits.join("; ")
+            ),
+        )
+        .hint("build the payment for one of the wallet's paths: `watch-node pay --path N`"),
+    )
+}
+
+/// C20: whether a signature by one of the wallet's keys counts for this spend, and by which path.
+pub fn signer(spend: &Spend, wallet: &Wallet, key: usize) -> Finding {
+    let useless =
+        inputs_by_sequence(spend).into_iter().find(|(_, locks)| !wallet.signers(locks).contains(&key));
+    if let Some((at, _)) = useless {
+        let message =
+            format!("input {at}: no path of the wallet that is open to this transaction needs this key");
+        return Finding::refuse(Check::LOCKTIME, message)
+            .hint("ask for a payment by a path that this key signs, or let the other keys sign this one");
+    }
+    Finding::pass(Check::LOCKTIME, "a path that this key signs is open")
+}
+
+/// The first input of each sequence, with the locks that its script sees.
+fn inputs_by_sequence(spend: &Spend) -> Vec<(usize, Locks)> {
+    let mut seen = std::collections::BTreeSet::new();
+    let inputs = spend.inputs().iter().enumerate();
+    inputs
+        .filter(|(_, input)| seen.insert(input.sequence))
+        .map(|(at, input)| {
+            let (version, lock_time) = (spend.version(), spend.lock_time());
+            (at, Locks { version, lock_time, sequence: input.sequence })
+        })
+        .collect()
+}
+
+/// How a key of a wallet is called in messages: its number in the descriptor and its fingerprint.
+pub fn key_name(wallet: &Wallet, place: usize) -> String {
+    let key = wallet.places().get(place).and_then(|place| place.key);
+    key.zip(wallet.key_at(place)).map_or_else(
+        || "a key that nobody has".to_owned(),
+        |(number, key)| format!("key {} ({})", number.saturating_add(1), key.fingerprint),
+    )
 }
 
 /// C31: legal, but costs more than it is worth or does not travel.
@@ -410,6 +475,18 @@ fn standardness(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
     if findings.len() == before {
         findings.push(Finding::pass(Check::STANDARDNESS, "standard and economic"));
     }
+}
+
+/// C32: what a message is signed by is never signed as a payment.
+fn message(spend: &Spend) -> Finding {
+    if is_to_sign(&spend.unsigned_transaction()) {
+        return Finding::refuse(
+            Check::MESSAGE,
+            "the transaction pays nothing to nobody: it is the one by which a message is signed (BIP322)",
+        )
+        .hint("sign the message as what it is: `cold-signer sign-message`");
+    }
+    Finding::pass(Check::MESSAGE, "it is no message's transaction")
 }
 
 /// C05: which of a spend's coins were signed before, in which other spend.
@@ -563,6 +640,15 @@ mod tests {
         assert_eq!(found(|p| p.outputs[1].value += Amount::from_sat(9_900)), asked("C31"));
         assert_eq!(found(|p| p.version = Version(4)), asked("C31"));
         assert_eq!(found(|p| p.outputs[1].value -= Amount::from_sat(100_000)), asked("C16"));
+    }
+
+    #[test]
+    fn the_transaction_of_a_message_is_no_payment() {
+        let nothing = crate::message::bip322::nothing();
+        let outcome = found(|p| {
+            p.outputs = vec![SpendOutput { value: nothing.value, script: nothing.script_pubkey, own: None }];
+        });
+        assert!(outcome.contains(&("C32".to_owned(), Outcome::Refuse)), "{outcome:?}");
     }
 
     #[test]

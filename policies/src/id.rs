@@ -101,6 +101,13 @@ identifier!(
     AuthorityId, "airlock/authority/1"
 );
 
+impl WalletId {
+    /// The identifier as 24 words of BIP39, for people to compare. They open nothing.
+    pub fn words(&self) -> String {
+        bip39::Mnemonic::from_entropy(&self.0).map(|words| words.to_string()).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +118,13 @@ mod tests {
         use bitcoin::taproot::{LeafVersion, TapLeafHash};
         let leaf = TapLeafHash::from_script(bitcoin::Script::new(), LeafVersion::TapScript);
         assert_eq!(tagged_hash("TapLeaf", &[0xc0, 0x00]), leaf.to_byte_array());
+    }
+
+    #[test]
+    fn a_wallets_words_are_those_of_bip39() {
+        let id = WalletId::from_bytes([0x7f; 32]);
+        let all = "legal winner thank year wave sausage worth useful legal winner thank year wave sausage worth useful legal winner thank year wave sausage worth title";
+        assert_eq!(id.words(), all);
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! A spend as an unsigned PSBT, with the fields that this and other wallets' signers need.
 
 use crate::Error;
-use bitcoin::bip32::KeySource;
-use bitcoin::{Psbt, PublicKey, TxOut};
-use miniscript::ForEachKey;
+use bitcoin::bip32::{KeySource, Xpub};
+use bitcoin::psbt::{Input, Output};
+use bitcoin::taproot::{LeafVersion, TapLeafHash, TapTree, TaprootBuilder};
+use bitcoin::{Psbt, PublicKey, TxOut, XOnlyPublicKey, secp256k1};
 use policies::check::Check;
 use policies::evidence::{Evidence, Previous};
 use policies::spend::Spend;
-use policies::wallet::{Keypath, Wallet};
-use std::collections::BTreeSet;
+use policies::wallet::{Derived, Keypath, Leaf, Lock, Taproot, Wallet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// Builds PSBT version 0: previous transactions without witnesses (for taproot where there are any), witness UTXOs, and
-/// derivations of own inputs and change (BIP174, BIP371). [`crate::import::import`] gives the same spend back.
+/// Builds PSBT version 0 with what every signer of the wallet needs: previous transactions without witnesses (for taproot
+/// where there are any), witness UTXOs, scripts, leaves and the derivation of every key of own inputs and change, and for
+/// several keys the extended keys (BIP174, BIP371). [`crate::import::import`] gives the same spend back.
 ///
 /// # Errors
 /// Check C10 when the spend is of another wallet; C01, C02, C04 when the evidence does not prove an input; C06 when a
@@ -27,8 +30,8 @@ pub fn build(spend: &Spend, evidence: &Evidence, wallet: &Wallet) -> Result<Psbt
         .map_err(|error| Error::broken(error.to_string()))?;
     let mut told = BTreeSet::new();
     for (input, map) in spend.inputs().iter().zip(&mut psbt.inputs) {
-        let (script, (key, source)) = own(wallet, input.keypath)?;
-        let output = TxOut { value: input.value, script_pubkey: script };
+        let derived = own(wallet, input.keypath)?;
+        let output = TxOut { value: input.value, script_pubkey: derived.script.clone() };
         match evidence.output(&input.outpoint) {
             Previous::Output(proven) if *proven != output => {
                 return Err(Error::refused(
@@ -50,50 +53,124 @@ pub fn build(spend: &Spend, evidence: &Evidence, wallet: &Wallet) -> Result<Psbt
             }
             Previous::Output(_) | Previous::Absent => {}
         }
-        map.witness_utxo = Some(output);
+        // BIP174: a witness UTXO is for inputs with a witness.
+        if !wallet.kind().is_legacy() {
+            map.witness_utxo = Some(output);
+        }
         // Optional for taproot, whose signatures commit to the amounts (BIP371); there it proves them to whoever decides
         // before a signature exists, and once for each transaction is enough. Other signers want it at every v0 input.
         if !wallet.is_taproot() || told.insert(input.outpoint.txid) {
             map.non_witness_utxo = evidence.transaction(&input.outpoint.txid).cloned();
         }
-        if wallet.is_taproot() {
-            let internal = key.inner.x_only_public_key().0;
-            map.tap_internal_key = Some(internal);
-            map.tap_key_origins.insert(internal, (Vec::new(), source));
-        } else {
-            map.bip32_derivation.insert(key.inner, source);
-        }
+        describe_input(map, wallet, input.keypath, &derived);
     }
     for (output, map) in spend.outputs().iter().zip(&mut psbt.outputs) {
         let Some(keypath) = output.own else { continue };
-        let (script, (key, source)) = own(wallet, keypath)?;
-        if script != output.script {
+        let derived = own(wallet, keypath)?;
+        if derived.script != output.script {
             return Err(Error::refused(Check::CHANGE, format!("an output is not ours at {keypath}")));
         }
-        if wallet.is_taproot() {
-            let internal = key.inner.x_only_public_key().0;
-            map.tap_internal_key = Some(internal);
-            map.tap_key_origins.insert(internal, (Vec::new(), source));
-        } else {
-            map.bip32_derivation.insert(key.inner, source);
-        }
+        describe_output(map, wallet, keypath, &derived)?;
+    }
+    if !wallet.kind().is_single() {
+        psbt.xpub = global_keys(wallet);
     }
     Ok(psbt)
 }
 
-/// The public key at a keypath with the fingerprint and path by which other signers find it.
-pub(crate) fn derivation(wallet: &Wallet, keypath: Keypath) -> Option<(PublicKey, KeySource)> {
-    let mut source = None;
-    wallet.definite(keypath)?.for_each_key(|key| {
-        source = key.full_derivation_path().map(|path| (key.master_fingerprint(), path));
-        true
-    });
-    Some((wallet.public_key(keypath)?, source?))
+/// BIP174's `PSBT_GLOBAL_XPUB`: a cosigner finds the wallet by it. A path must be as long as its key is deep, so that keys
+/// of unknown origin are left out.
+fn global_keys(wallet: &Wallet) -> BTreeMap<Xpub, KeySource> {
+    let told = wallet.keys().iter().filter(|key| key.origin.len() == usize::from(key.xpub.depth));
+    told.map(|key| (key.xpub, (key.fingerprint, key.origin.clone()))).collect()
 }
 
-fn own(wallet: &Wallet, keypath: Keypath) -> Result<(bitcoin::ScriptBuf, (PublicKey, KeySource)), Error> {
+/// What the wallet knows of an own input; also for files whose maker left it out.
+pub(crate) fn describe_input(map: &mut Input, wallet: &Wallet, keypath: Keypath, derived: &Derived) {
+    match &derived.lock {
+        Lock::Key { redeem_script } => map.redeem_script.clone_from(redeem_script),
+        Lock::Redeem { redeem_script } => map.redeem_script = Some(redeem_script.clone()),
+        Lock::Witness { witness_script, redeem_script } => {
+            map.redeem_script.clone_from(redeem_script);
+            map.witness_script = Some(witness_script.clone());
+        }
+        Lock::Taproot(taproot) => {
+            map.tap_internal_key = Some(taproot.internal_key);
+            map.tap_merkle_root = taproot.merkle_root;
+            let leaf =
+                |leaf: &Leaf| (leaf.control_block.clone(), (leaf.script.clone(), LeafVersion::TapScript));
+            map.tap_scripts = taproot.leaves.iter().map(leaf).collect();
+            map.tap_key_origins = taproot_origins(wallet, keypath, derived, taproot);
+            return;
+        }
+    }
+    map.bip32_derivation = derivations(wallet, keypath, derived);
+}
+
+fn describe_output(
+    map: &mut Output,
+    wallet: &Wallet,
+    keypath: Keypath,
+    derived: &Derived,
+) -> Result<(), Error> {
+    match &derived.lock {
+        Lock::Key { redeem_script } => map.redeem_script.clone_from(redeem_script),
+        Lock::Redeem { redeem_script } => map.redeem_script = Some(redeem_script.clone()),
+        Lock::Witness { witness_script, redeem_script } => {
+            map.redeem_script.clone_from(redeem_script);
+            map.witness_script = Some(witness_script.clone());
+        }
+        Lock::Taproot(taproot) => {
+            map.tap_internal_key = Some(taproot.internal_key);
+            map.tap_tree = tree(taproot)?;
+            map.tap_key_origins = taproot_origins(wallet, keypath, derived, taproot);
+            return Ok(());
+        }
+    }
+    map.bip32_derivation = derivations(wallet, keypath, derived);
+    Ok(())
+}
+
+/// BIP371's `PSBT_OUT_TAP_TREE`: the leaves depth first; `None` without any.
+fn tree(taproot: &Taproot) -> Result<Option<TapTree>, Error> {
+    if taproot.leaves.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = TaprootBuilder::new();
+    for leaf in &taproot.leaves {
+        let added = builder.add_leaf(leaf.depth, leaf.script.clone());
+        builder = added.map_err(|error| Error::broken(error.to_string()))?;
+    }
+    TapTree::try_from(builder).map(Some).map_err(|error| Error::broken(error.to_string()))
+}
+
+/// The keys of every place before taproot, as other signers find them.
+fn derivations(
+    wallet: &Wallet,
+    keypath: Keypath,
+    derived: &Derived,
+) -> BTreeMap<secp256k1::PublicKey, KeySource> {
+    let places = derived.keys.iter().enumerate();
+    places.filter_map(|(place, key)| Some((key.inner, wallet.source(place, keypath)?))).collect()
+}
+
+/// The keys of every place of taproot, with the leaves in which they stand.
+fn taproot_origins(
+    wallet: &Wallet,
+    keypath: Keypath,
+    derived: &Derived,
+    taproot: &Taproot,
+) -> BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, KeySource)> {
+    let of_place = |(place, key): (usize, &PublicKey)| {
+        let leaves = taproot.leaves.iter().filter(|leaf| leaf.places.contains(&place));
+        let hashes = leaves.map(|leaf| leaf.hash).collect();
+        Some((key.inner.x_only_public_key().0, (hashes, wallet.source(place, keypath)?)))
+    };
+    derived.keys.iter().enumerate().filter_map(of_place).collect()
+}
+
+fn own(wallet: &Wallet, keypath: Keypath) -> Result<Arc<Derived>, Error> {
     wallet
-        .script(keypath)
-        .zip(derivation(wallet, keypath))
+        .derived(keypath)
         .ok_or_else(|| Error::refused(Check::GAP, format!("{keypath} is no keypath of an unhardened wallet")))
 }

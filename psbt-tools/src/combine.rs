@@ -6,7 +6,9 @@ use crate::checks::signatures::{Judged, Verifier, judge};
 use crate::diff::first_difference;
 use crate::envelope::Envelope;
 use crate::field::{self, Sort, digest};
+use crate::form::{Form, united};
 use crate::maps::{Maps, Place};
+use crate::strict::fields::IN_MUSIG2_PARTIAL_SIG;
 use bitcoin::Psbt;
 use bitcoin::psbt::Input;
 use policies::check::{Check, Outcome};
@@ -19,6 +21,8 @@ pub struct Part<'a> {
     pub name: &'a str,
     /// The PSBT.
     pub psbt: &'a Psbt,
+    /// The version it is of.
+    pub form: &'a Form,
 }
 
 /// What several PSBTs say together.
@@ -26,37 +30,44 @@ pub struct Part<'a> {
 pub struct Combined {
     /// The union of their fields.
     pub psbt: Psbt,
+    /// The version that the first of them is of, with what only version 2 says.
+    pub form: Form,
     /// How many of its inputs have a signature for a script that is not verified here.
     pub unverified: usize,
 }
 
 /// Unites the fields of PSBTs of one transaction; the order of the parts and repeated ones do not matter. Fields that
-/// nobody here understands are kept; our own documents unite as a set.
+/// nobody here understands are kept; our own documents unite as a set. Copies may be of both versions; the first one's
+/// is kept.
 ///
 /// # Errors
-/// Check C33 names the first difference of another transaction; C14 a signature that does not verify, or that cannot be
+/// Check C33 names the first difference of another transaction, sequences apart that only one copy of version 2 says; C14 a signature that does not verify, or that cannot be
 /// verified because a coin is not known; C01 to C04 amounts that contradict each other; C21 two values for one key, or a
 /// damaged document; C27 too many documents or fields; [`Error::Malformed`] without any part.
 pub fn combine(parts: &[Part<'_>]) -> Result<Combined, Error> {
-    let Some((first, others)) = parts.split_first() else {
+    if parts.is_empty() {
         return Err(Error::malformed("there is nothing to combine", "name two files or more"));
-    };
-    others.iter().try_for_each(|other| same_transaction(first, other))?;
+    }
+    let (copies, form) = united(parts)?;
+    let parts: Vec<_> = parts.iter().zip(&copies).map(|(part, psbt)| Part { psbt, ..*part }).collect();
+    if let Some((first, others)) = parts.split_first() {
+        others.iter().try_for_each(|other| same_transaction(first, other))?;
+    }
     let copies = parts.iter().map(|part| Maps::of(part.psbt)).collect::<Result<Vec<_>, _>>()?;
-    within_caps(parts)?;
-    let mut united = Maps::of(first.psbt)?.without(is_signature);
+    within_caps(&parts)?;
+    let mut united = copies.first().cloned().unwrap_or_default().without(is_signature);
     for (part, maps) in parts.iter().zip(&copies) {
         unite(&mut united, maps, part.name, |place, key| !is_signature(place, key))?;
     }
-    let unverified = verify(parts, &united.to_psbt()?)?;
+    let unverified = verify(&parts, &united.to_psbt()?)?;
     for (part, maps) in parts.iter().zip(&copies) {
         unite(&mut united, maps, part.name, is_signature)?;
     }
-    Ok(Combined { psbt: united.to_psbt()?, unverified })
+    Ok(Combined { psbt: united.to_psbt()?, form, unverified })
 }
 
 /// C33: copies of one PSBT have the same unsigned transaction (BIP174, "Combiner").
-fn same_transaction(first: &Part<'_>, other: &Part<'_>) -> Result<(), Error> {
+pub(crate) fn same_transaction(first: &Part<'_>, other: &Part<'_>) -> Result<(), Error> {
     let Some(difference) = first_difference(first.psbt, other.psbt) else { return Ok(()) };
     Err(Error::Refused {
         check: Check::AS_REQUESTED,
@@ -101,7 +112,7 @@ fn unite(
 }
 
 /// BIP174 lets a combiner pick either value; here nobody's word goes before another's.
-fn conflict(place: Place, key: &[u8], before: &[u8], after: &[u8], name: &str) -> Error {
+pub(crate) fn conflict(place: Place, key: &[u8], before: &[u8], after: &[u8], name: &str) -> Error {
     let map = place.map();
     let shown = |value| field::value(map, key, value, None);
     let (mut one, mut other) = (shown(before), shown(after));
@@ -131,6 +142,10 @@ fn verify(parts: &[Part<'_>], united: &Psbt) -> Result<usize, Error> {
     let mut unverified = BTreeSet::new();
     for part in parts {
         for (at, (input, united)) in part.psbt.inputs.iter().zip(&united.inputs).enumerate() {
+            // BIP373: a partial signature says nothing until it is added up with the others.
+            if input.unknown.keys().any(|key| key.type_value == IN_MUSIG2_PARTIAL_SIG) {
+                unverified.insert(at);
+            }
             for judged in judge(&mut verifier, at, &signatures(input, united)) {
                 match judged {
                     Judged::Good => {}
@@ -159,6 +174,8 @@ fn signatures(input: &Input, united: &Input) -> Input {
         final_script_witness: input.final_script_witness.clone(),
         redeem_script: united.redeem_script.clone(),
         witness_script: united.witness_script.clone(),
+        tap_internal_key: united.tap_internal_key,
+        tap_scripts: united.tap_scripts.clone(),
         ..Input::default()
     }
 }

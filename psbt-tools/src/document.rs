@@ -25,7 +25,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The file's bytes for a PSBT in this encoding; text ends in a newline.
+    /// The file's bytes for a PSBT of version 0 in this encoding; text ends in a newline.
     pub fn encode(self, psbt: &Psbt) -> Vec<u8> {
         self.encode_bytes(psbt.serialize())
     }

@@ -3,6 +3,7 @@
 use policies::check::{Check, Finding};
 use policies::wallet::WalletError;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io;
 
 /// Every failure of this package. The text says what was found and expected, [`Error::hint`] what to do next.
@@ -49,14 +50,27 @@ pub enum Error {
         hint: Option<String>,
     },
     /// Inputs without the signatures that are needed.
-    #[error("signatures are missing at {}", inputs_text(.0))]
-    SignaturesMissing(Vec<usize>),
+    #[error("signatures are missing at {}", missing_text(.0))]
+    SignaturesMissing(Vec<Missing>),
     /// Two PSBTs of one transaction differ in more than signatures and documents that were added.
     #[error("more than signatures and documents was added: {0}")]
     Changed(String),
-    /// A form of PSBT that is not written here.
-    #[error("{0}: not written by this version")]
-    NotWritten(&'static str),
+    /// A PSBT that cannot be written in the version that was asked for.
+    #[error("{what}")]
+    NotWritten {
+        /// What stands against it.
+        what: String,
+        /// What to do next.
+        hint: &'static str,
+    },
+    /// PSBTs that cannot become one transaction.
+    #[error("{what}")]
+    NotJoined {
+        /// What stands against it.
+        what: String,
+        /// What to do next.
+        hint: &'static str,
+    },
     /// A typed amount is not one.
     #[error("`{typed}` is no amount: {reason}")]
     Amount {
@@ -71,6 +85,15 @@ pub enum Error {
     /// A typed descriptor is no wallet.
     #[error(transparent)]
     Descriptor(#[from] WalletError),
+}
+
+/// An input that lacks signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its index, from zero.
+    pub input: usize,
+    /// Where its script has several keys, those that have not signed: the fingerprint that the PSBT tells, or the key.
+    pub keys: Vec<String>,
 }
 
 impl Error {
@@ -104,7 +127,8 @@ impl Error {
             Error::Refused { check, .. } => check.to_string(),
             Error::SignaturesMissing(_) => "signatures-missing".to_owned(),
             Error::Changed(_) => "changed".to_owned(),
-            Error::NotWritten(_) => "not-written".to_owned(),
+            Error::NotWritten { .. } => "not-written".to_owned(),
+            Error::NotJoined { .. } => "not-joined".to_owned(),
             Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => "usage".to_owned(),
         }
     }
@@ -122,9 +146,12 @@ impl Error {
             Error::Exists(_) => "choose another name: files are never overwritten",
             Error::Malformed { hint, .. } => hint,
             Error::Refused { hint, .. } => return hint.clone(),
+            Error::SignaturesMissing(missing) if missing.iter().any(|missing| !missing.keys.is_empty()) => {
+                "let the wallets of these keys sign, as many as the script asks for: `cold-signer sign FILE`"
+            }
             Error::SignaturesMissing(_) => "let the wallet sign first: `cold-signer sign FILE`",
             Error::Changed(_) => "the payment is the same; let `psbt-tools inspect` judge the later file",
-            Error::NotWritten(_) => "convert it to v0, which every wallet reads",
+            Error::NotWritten { hint, .. } | Error::NotJoined { hint, .. } => hint,
             Error::Amount { .. } => "write an amount with its unit: 0.01btc or 1500000sat",
             Error::Network(_) => "the default is mainnet",
             Error::Descriptor(WalletError::Network { .. }) => "name the key's network with --network",
@@ -144,7 +171,8 @@ impl Error {
             | Error::Malformed { .. }
             | Error::Refused { .. }
             | Error::Changed(_)
-            | Error::NotWritten(_) => 3,
+            | Error::NotWritten { .. }
+            | Error::NotJoined { .. } => 3,
             Error::SignaturesMissing(_) => 4,
         }
     }
@@ -178,9 +206,17 @@ pub fn error_json(code: &str, message: &str, hint: Option<&str>) -> Value {
     }
 }
 
-/// `input 0` or `inputs 0, 2`; the numbers count from zero, as in the transaction.
-fn inputs_text(inputs: &[usize]) -> String {
-    let numbers: Vec<_> = inputs.iter().map(ToString::to_string).collect();
-    let noun = if inputs.len() == 1 { "input" } else { "inputs" };
-    format!("{noun} {}", numbers.join(", "))
+/// `inputs 0, 1; input 2 (keys 73c5da0a, 1f2e3d4c)`: inputs that lack the same keys together.
+fn missing_text(missing: &[Missing]) -> String {
+    let mut groups: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
+    for Missing { input, keys } in missing {
+        groups.entry(keys).or_default().push(*input);
+    }
+    let group = |(keys, inputs): (&[String], Vec<usize>)| {
+        let numbers: Vec<_> = inputs.iter().map(ToString::to_string).collect();
+        let noun = if inputs.len() == 1 { "input" } else { "inputs" };
+        let who = if keys.is_empty() { String::new() } else { format!(" (keys {})", keys.join(", ")) };
+        format!("{noun} {}{who}", numbers.join(", "))
+    };
+    groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
 }

@@ -2,40 +2,25 @@
 
 use crate::Error;
 use crate::checks::coins::{self, Coin};
+use crate::checks::inside::Inside;
 use crate::checks::signatures::{Judged, Verifier, output_key};
-use bitcoin::psbt::{Input, PsbtSighashType};
+use bitcoin::psbt::PsbtSighashType;
+use bitcoin::taproot::TapLeafHash;
 use bitcoin::{Psbt, PublicKey, Transaction, XOnlyPublicKey, ecdsa, taproot};
 use policies::check::{Check, Finding, Outcome};
-
-/// A signature as the vault releases it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputSignature {
-    /// Index of the input, from zero.
-    pub input: u32,
-    /// The key: 33 bytes compressed for `wpkh`; 32 bytes, internal or output key, for taproot.
-    pub public_key: Vec<u8>,
-    /// The signature as it is pushed to the stack: DER and sighash byte, or 64 or 65 bytes of BIP340.
-    pub signature: Vec<u8>,
-}
+use policies::evidence::Evidence;
+use policies::signature::InputSignature;
+use policies::wallet::Derived;
+use std::sync::Arc;
 
 /// Adds signatures, each verified before it is accepted; after an error the PSBT is as it was.
 ///
 /// # Errors
-/// Check C28 for a signature that does not verify, is for no input, or for another key than the input's; C01 to C04 when
-/// the PSBT does not prove what its inputs are.
+/// Check C28 for a signature that does not verify, is for no input, or for a key that is not in the input's script; C01
+/// to C04 when the PSBT does not prove what its inputs are.
 pub fn attach_signatures(psbt: &mut Psbt, signatures: &[InputSignature]) -> Result<(), Error> {
     let coins = established(psbt)?;
-    let mut inputs = psbt.inputs.clone();
-    let mut verifier = Verifier::new(&psbt.unsigned_tx, &coins);
-    for signature in signatures {
-        let at = usize::try_from(signature.input).unwrap_or(usize::MAX);
-        let (Some(input), Some(coin)) = (inputs.get_mut(at), coins.get(at)) else {
-            return Err(wrong(signature.input, "there is no such input"));
-        };
-        attach(&mut verifier, at, input, coin, signature).map_err(|reason| wrong(signature.input, reason))?;
-    }
-    psbt.inputs = inputs;
-    Ok(())
+    attach(psbt, &coins, |_| Own::Unknown, signatures)
 }
 
 /// C33: the signed transaction is the one that was requested: version, locktime, outpoints, sequences, outputs. Only
@@ -72,47 +57,120 @@ pub fn same_transaction(requested: &Transaction, signed: &Transaction) -> Result
     })
 }
 
+/// What a wallet says of an input.
+pub(crate) enum Own {
+    /// There is no wallet: the file's own scripts count.
+    Unknown,
+    /// It is not the wallet's.
+    Foreign,
+    /// It is the wallet's, and this is what is behind its script.
+    Ours(Arc<Derived>),
+}
+
+/// The same with established coins, and for a wallet's inputs with what the wallet derives.
+pub(crate) fn attach(
+    psbt: &mut Psbt,
+    coins: &[Coin],
+    own: impl Fn(usize) -> Own,
+    signatures: &[InputSignature],
+) -> Result<(), Error> {
+    let mut accepted = Vec::with_capacity(signatures.len());
+    let mut verifier = Verifier::new(&psbt.unsigned_tx, coins);
+    for signature in signatures {
+        let at = usize::try_from(signature.input).unwrap_or(usize::MAX);
+        let (Some(input), Some(coin)) = (psbt.inputs.get(at), coins.get(at)) else {
+            return Err(wrong(signature.input, "there is no such input"));
+        };
+        let derived = match own(at) {
+            Own::Foreign => return Err(foreign(at)),
+            Own::Unknown => None,
+            Own::Ours(derived) => Some(derived),
+        };
+        let inside = derived.as_deref().map_or_else(|| Inside::told(input), Inside::own);
+        let parsed = parsed(&mut verifier, at, &inside, coin, signature);
+        accepted.push((at, parsed.map_err(|reason| wrong(signature.input, reason))?));
+    }
+    for (at, signature) in accepted {
+        let Some(input) = psbt.inputs.get_mut(at) else { continue };
+        let sighash_type = match signature {
+            Parsed::Ecdsa(key, signature) => {
+                input.partial_sigs.insert(key, signature);
+                continue;
+            }
+            Parsed::KeyPath(signature) => {
+                input.tap_key_sig = Some(signature);
+                signature.sighash_type
+            }
+            Parsed::Leaf(key, leaf, signature) => {
+                input.tap_script_sigs.insert((key, leaf), signature);
+                signature.sighash_type
+            }
+        };
+        // BIP174: a finaliser refuses signatures of another type than the field says.
+        input.sighash_type = input.sighash_type.map(|_| PsbtSighashType::from(sighash_type));
+    }
+    Ok(())
+}
+
 /// The coins of a PSBT whose inputs are all beyond doubt.
 pub(crate) fn established(psbt: &Psbt) -> Result<Vec<Coin>, Error> {
     let mut findings = Vec::new();
-    let coins = coins::establish(psbt, &mut findings);
+    let coins = coins::establish(psbt, &Evidence::default(), &mut findings);
     let refusal: Option<&Finding> = findings.iter().find(|finding| finding.outcome == Outcome::Refuse);
     refusal.map_or(Ok(coins), |finding| Err(finding.into()))
 }
 
-fn attach(
+/// A signature that verifies, as its PSBT field holds it.
+enum Parsed {
+    Ecdsa(PublicKey, ecdsa::Signature),
+    KeyPath(taproot::Signature),
+    Leaf(XOnlyPublicKey, TapLeafHash, taproot::Signature),
+}
+
+fn parsed(
     verifier: &mut Verifier<'_>,
     at: usize,
-    input: &mut Input,
+    inside: &Inside<'_>,
     coin: &Coin,
     signature: &InputSignature,
-) -> Result<(), &'static str> {
+) -> Result<Parsed, &'static str> {
     let script = coin.output.as_ref().map(|output| &output.script_pubkey).ok_or("its coin is not known")?;
-    let judged = if let Some(key) = output_key(script) {
-        let named =
-            XOnlyPublicKey::from_slice(&signature.public_key).map_err(|_| "its key is not 32 bytes")?;
-        if named != key && input.tap_internal_key != Some(named) {
-            return Err("its key is not the one of the output it spends");
-        }
+    let (parsed, judged) = if let Some(output_key) = output_key(script) {
+        let key = XOnlyPublicKey::from_slice(&signature.public_key).map_err(|_| "its key is not 32 bytes")?;
         let parsed =
             taproot::Signature::from_slice(&signature.signature).map_err(|_| "it is no BIP340 signature")?;
-        let judged = verifier.key_path(at, &parsed);
-        // BIP174: a finaliser refuses signatures of another type than the field says.
-        input.sighash_type = input.sighash_type.map(|_| PsbtSighashType::from(parsed.sighash_type));
-        input.tap_key_sig = Some(parsed);
-        judged
+        match signature.leaf {
+            None if key != output_key && inside.internal_key != Some(key) => {
+                return Err("its key is not the one of the output it spends");
+            }
+            None => (Parsed::KeyPath(parsed), verifier.key_path(at, &parsed)),
+            Some(hash) => {
+                let leaf =
+                    inside.leaf(output_key, &hash).ok_or("its leaf is not one of the output it spends")?;
+                (Parsed::Leaf(key, hash, parsed), verifier.leaf(at, leaf, key, &parsed))
+            }
+        }
+    } else if signature.leaf.is_some() {
+        return Err("only taproot outputs have leaves");
     } else {
         let key = PublicKey::from_slice(&signature.public_key).map_err(|_| "its key is no public key")?;
         let parsed =
             ecdsa::Signature::from_slice(&signature.signature).map_err(|_| "it is no ECDSA signature")?;
-        let judged = verifier.ecdsa(at, input, &key, &parsed);
-        input.partial_sigs.insert(key, parsed);
-        judged
+        (Parsed::Ecdsa(key, parsed), verifier.ecdsa(at, inside, &key, &parsed))
     };
     match judged {
-        Judged::Good => Ok(()),
+        Judged::Good => Ok(parsed),
         Judged::Bad(reason) => Err(reason),
         Judged::Unknown => Err("it cannot be verified here"),
+    }
+}
+
+/// C12: what is not proven ours is not signed.
+fn foreign(at: usize) -> Error {
+    Error::Refused {
+        check: Check::SIGNED_INPUTS,
+        message: format!("a signature for input {at} is not accepted: that input is not the wallet's"),
+        hint: Some("let its owner sign it, and combine the files".to_owned()),
     }
 }
 

@@ -58,6 +58,10 @@ pub(crate) fn name(map: Map, key: &[u8]) -> String {
         (Map::Input, 0x03) => of("sighash type"),
         (Map::Input, 0x07) => of("final scriptSig"),
         (Map::Input, 0x08) => of("final witness"),
+        (Map::Input, 0x10) => of("sequence"),
+        (Map::Input, 0x11) => of("required time locktime"),
+        (Map::Input, 0x12) => of("required height locktime"),
+        (Map::Global, 0x03) => of("fallback locktime"),
         (Map::Input, 0x13) => of("taproot signature"),
         (Map::Input, 0x14) => of("taproot script signature by"),
         (Map::Input, 0x04) | (Map::Output, 0x00) => of("redeem script"),
@@ -82,6 +86,10 @@ pub(crate) fn value(map: Map, key: &[u8], value: &[u8], network: Option<Network>
             format!("{} to {}", amount_text(output.value), destination(&output.script_pubkey, network))
         }),
         (Map::Input, Some(0x06)) | (Map::Output, Some(0x02)) => origin(value),
+        (Map::Input, Some(0x10)) => fields::little_endian(value).map(|number| format!("0x{number:08x}")),
+        (Map::Global, Some(0x03)) | (Map::Input, Some(0x11 | 0x12)) => {
+            fields::little_endian(value).map(|number| number.to_string())
+        }
         // BIP371: the leaves that a key stands in, then its origin; a key path has none.
         (Map::Input, Some(0x16)) | (Map::Output, Some(0x07)) => value.strip_prefix(&[0]).and_then(origin),
         (Map::Global | Map::Input | Map::Output, _) => None,

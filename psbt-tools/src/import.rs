@@ -1,20 +1,24 @@
 //! PSBT to spend: the one place where hostile bytes become a value that can be judged.
 
+use crate::build::describe_input;
 use crate::checks::coins::{self, Coin};
 use crate::checks::ownership::{self, Ownership};
 use crate::checks::{amounts, merge, signatures, taproot, unknown_fields};
 use crate::document::Document;
 use crate::envelope::{Envelope, Kind};
-use crate::export::{InputSignature, attach_signatures};
-use crate::inspection::Inspection;
+use crate::export;
+use crate::form::Form;
+use crate::inspection::{Inspection, Subject};
 use crate::{Error, strict};
 use bitcoin::{Network, Psbt};
 use policies::check::{Check, Finding, Outcome, verdict};
 use policies::evidence::Evidence;
 use policies::examine::{Exhibit, FeeBounds, Marks, examine};
 use policies::locktime::{Present, locktime};
+use policies::signature::InputSignature;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
-use policies::wallet::Wallet;
+use policies::wallet::{Keypath, Wallet};
+use std::collections::BTreeSet;
 
 /// What a PSBT is held against, besides the wallets. The default knows nothing about now.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,8 +40,12 @@ pub struct Context {
 pub struct Imported {
     document: Document,
     psbt: Psbt,
+    form: Form,
+    coins: Vec<Coin>,
     envelope: Envelope,
     wallet: Option<Wallet>,
+    /// Where in the wallet each input is.
+    keypaths: Vec<Option<Keypath>>,
     spend: Option<Spend>,
     evidence: Evidence,
     findings: Vec<Finding>,
@@ -48,7 +56,7 @@ pub struct Imported {
 /// outcome lists all of them.
 ///
 /// # Errors
-/// [`Error::Malformed`] when the bytes are no PSBT of version 0; checks C21 and C27 when they are a broken or
+/// [`Error::Malformed`] when the bytes are no PSBT of version 0 or 2; checks C21 and C27 when they are a broken or
 /// an oversized one; C14 for a signature that cannot even be read.
 pub fn import(bytes: Vec<u8>, wallets: &[Wallet], context: &Context) -> Result<Imported, Error> {
     import_document(Document::parse(bytes)?, wallets, context)
@@ -59,25 +67,27 @@ pub fn import(bytes: Vec<u8>, wallets: &[Wallet], context: &Context) -> Result<I
 /// # Errors
 /// Those of [`import`].
 pub fn import_document(document: Document, wallets: &[Wallet], context: &Context) -> Result<Imported, Error> {
-    let psbt = strict::parse(document.psbt_bytes())?;
+    let (psbt, form) = strict::read(document.psbt_bytes())?;
     let envelope = Envelope::read(&psbt)?;
     let mut findings = Vec::new();
-    let coins = coins::establish(&psbt, &mut findings);
+    let evidence = evidence(&psbt);
+    let coins = coins::establish(&psbt, &evidence, &mut findings);
     coins::unproven(&psbt, &coins, &mut findings);
+    coins::output_scripts(&psbt, &mut findings);
     let ownership = ownership::establish(&psbt, &coins, wallets, context.network, &mut findings);
-    let network = context.network.or(ownership.wallet.map(Wallet::network)).unwrap_or(Network::Bitcoin);
-    signatures::check(&psbt, &coins, &mut findings);
+    let meant = context.network.or(ownership.wallet.map(Wallet::network));
+    let network = meant.unwrap_or(Network::Bitcoin);
+    signatures::sighash_types(&psbt, &coins, &mut findings);
+    let signed = signatures::signed(&psbt, &coins, &ownership, &mut findings);
     let present = Present { tip_height: context.tip_height, now: context.now };
     findings.extend(locktime(&psbt.unsigned_tx, network, present));
     findings.extend(taproot::check(&psbt, &ownership));
     findings.push(unknown_fields(&psbt));
-    findings.push(ownership::global_keys(&psbt, network));
-    findings.push(Finding::pass(Check::STRICT_PSBT, "strict BIP174, version 0"));
+    findings.extend(meant.map(|network| ownership::global_keys(&psbt, network)));
+    findings.push(Finding::pass(Check::STRICT_PSBT, form.strictness()));
     findings.push(Finding::pass(Check::LEGACY_WITNESS_UTXO, "no legacy input without its transaction"));
     findings.extend(presentation(&document));
 
-    let previous = psbt.inputs.iter().filter_map(|input| input.non_witness_utxo.clone());
-    let evidence = Evidence::new(previous);
     let (spend, from_spend) = match parts(&psbt, &coins, &ownership) {
         Some((wallet, parts)) => judge_spend(wallet, parts, &evidence, context),
         None => {
@@ -86,10 +96,44 @@ pub fn import_document(document: Document, wallets: &[Wallet], context: &Context
         }
     };
     let findings = merge(findings, from_spend);
-    let inspection =
-        Inspection::new(&document, &psbt, &coins, &ownership, spend.as_ref(), network, &findings);
+    let subject = Subject {
+        document: &document,
+        form: &form,
+        psbt: &psbt,
+        coins: &coins,
+        ownership: &ownership,
+        signed: &signed,
+        spend: spend.as_ref(),
+        network,
+    };
+    let inspection = Inspection::new(&subject, &findings);
     let wallet = ownership.wallet.cloned();
-    Ok(Imported { document, psbt, envelope, wallet, spend, evidence, findings, inspection })
+    let keypaths = ownership.inputs;
+    Ok(Imported {
+        document,
+        psbt,
+        form,
+        coins,
+        envelope,
+        wallet,
+        keypaths,
+        spend,
+        evidence,
+        findings,
+        inspection,
+    })
+}
+
+/// The previous transactions; one that several inputs name is taken and hashed once. A transaction that is given under
+/// another's txid is found out when it is asked for.
+fn evidence(psbt: &Psbt) -> Evidence {
+    let mut taken = BTreeSet::new();
+    let inputs = psbt.unsigned_tx.input.iter().zip(&psbt.inputs);
+    let previous = inputs.filter_map(|(txin, input)| {
+        let previous = input.non_witness_utxo.as_ref()?;
+        taken.insert(txin.previous_output.txid).then(|| previous.clone())
+    });
+    Evidence::new(previous)
 }
 
 impl Imported {
@@ -138,9 +182,14 @@ impl Imported {
         &self.envelope
     }
 
-    /// The PSBT itself.
+    /// The PSBT itself, in the shape of version 0.
     pub fn psbt(&self) -> &Psbt {
         &self.psbt
+    }
+
+    /// The version it is of, and what only that version says.
+    pub fn form(&self) -> &Form {
+        &self.form
     }
 
     /// The file as it came.
@@ -158,28 +207,56 @@ impl Imported {
         &self.inspection
     }
 
-    /// The file with another envelope, in the encoding it came in; every other field is kept.
+    /// The file with another envelope, in the version and encoding it came in; every other field is kept.
     pub fn with_envelope(&self, envelope: &Envelope) -> Vec<u8> {
         let mut psbt = self.psbt.clone();
         envelope.write(&mut psbt);
-        self.document.encoding().encode(&psbt)
+        self.encoded(&psbt)
     }
 
-    /// The file with signatures and receipts added, in the encoding it came in; every other field is kept.
+    /// The file with signatures and receipts added, in the version and encoding it came in; every other field is kept.
     ///
     /// # Errors
-    /// Check C28 for a signature that does not verify, C27 for too many receipts.
+    /// Check C28 for a signature that does not verify, C12 for one of an input that is not the wallet's, C27 for too many
+    /// receipts.
     pub fn with_signatures(
         &self,
         signatures: &[InputSignature],
         receipts: &[Vec<u8>],
     ) -> Result<Vec<u8>, Error> {
         let mut psbt = self.psbt.clone();
-        attach_signatures(&mut psbt, signatures)?;
+        export::attach(&mut psbt, &self.coins, |at| self.own(at), signatures)?;
         let mut envelope = self.envelope.clone();
         receipts.iter().try_for_each(|receipt| envelope.insert(Kind::Receipt, receipt.clone()))?;
         envelope.write(&mut psbt);
-        Ok(self.document.encoding().encode(&psbt))
+        Ok(self.encoded(&psbt))
+    }
+
+    /// The PSBT with the scripts, leaves and derivations of own inputs that are not final, whatever its maker left out: a
+    /// finaliser needs them.
+    pub fn completed(&self) -> Psbt {
+        let mut psbt = self.psbt.clone();
+        for (input, keypath) in psbt.inputs.iter_mut().zip(&self.keypaths) {
+            let own = self.wallet.as_ref().zip(*keypath);
+            let open = own.filter(|_| !signatures::is_final(input));
+            let derived =
+                open.and_then(|(wallet, keypath)| Some((wallet, keypath, wallet.derived(keypath)?)));
+            if let Some((wallet, keypath, derived)) = derived {
+                describe_input(input, wallet, keypath, &derived);
+            }
+        }
+        psbt
+    }
+
+    /// What the wallet derives for an input.
+    fn own(&self, at: usize) -> export::Own {
+        let Some(wallet) = &self.wallet else { return export::Own::Unknown };
+        let keypath = self.keypaths.get(at).copied().flatten();
+        keypath.and_then(|keypath| wallet.derived(keypath)).map_or(export::Own::Foreign, export::Own::Ours)
+    }
+
+    fn encoded(&self, psbt: &Psbt) -> Vec<u8> {
+        self.document.encoding().encode_bytes(self.form.serialize(psbt))
     }
 }
 

@@ -16,6 +16,7 @@
 pub mod build;
 mod checks;
 pub mod combine;
+pub mod convert;
 pub mod diff;
 pub mod display;
 pub mod document;
@@ -26,10 +27,14 @@ pub mod facts;
 mod field;
 pub mod files;
 pub mod finalize;
+pub mod form;
 pub mod import;
 pub mod inspection;
+pub mod join;
 mod maps;
+pub mod message;
 pub mod money;
 pub mod strict;
+pub mod wallet_file;
 
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! A PSBT as BIP174 writes it: maps of keys to values, whatever the fields mean.
 
 use crate::document::MAGIC;
+use crate::strict::Pair;
 use crate::strict::fields::Map;
 use crate::{Error, strict};
 use bitcoin::Psbt;
@@ -54,16 +55,16 @@ impl Maps {
     /// # Errors
     /// Check C27 for more than is read.
     pub(crate) fn of(psbt: &Psbt) -> Result<Self, Error> {
-        let mut maps = Maps::default();
-        strict::walk(&psbt.serialize(), |kind, pairs| {
-            let fields = pairs.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
-            match kind {
-                Map::Global => maps.global = fields,
-                Map::Input => maps.inputs.push(fields),
-                Map::Output => maps.outputs.push(fields),
-            }
-        })?;
-        Ok(maps)
+        let bytes = psbt.serialize();
+        let scan = strict::scan(&bytes)?;
+        let owned = |pairs: Vec<Pair<'_>>| -> Fields {
+            pairs.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+        };
+        Ok(Maps {
+            global: owned(scan.global),
+            inputs: scan.inputs.into_iter().map(owned).collect(),
+            outputs: scan.outputs.into_iter().map(owned).collect(),
+        })
     }
 
     /// The PSBT of these maps, read as strictly as one from outside.
@@ -71,6 +72,11 @@ impl Maps {
     /// # Errors
     /// Those of [`strict::parse`].
     pub(crate) fn to_psbt(&self) -> Result<Psbt, Error> {
+        strict::parse(&self.serialize())
+    }
+
+    /// The file of these maps, the keys of each in their order.
+    pub(crate) fn serialize(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         for (_, fields) in self.iter() {
             for (key, value) in fields {
@@ -79,7 +85,7 @@ impl Maps {
             }
             bytes.push(0);
         }
-        strict::parse(&bytes)
+        bytes
     }
 
     /// The maps without some of their fields.

@@ -13,9 +13,11 @@ use psbt_tools::combine::{Combined, Part, combine};
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::export::attach_signatures;
 use psbt_tools::finalize::finalize;
+use psbt_tools::form::Form;
 
 fn combined(psbts: &[&Psbt]) -> Result<Combined, Error> {
-    let parts: Vec<_> = psbts.iter().map(|psbt| Part { name: "a file", psbt }).collect();
+    let form = Form::default();
+    let parts: Vec<_> = psbts.iter().map(|psbt| Part { name: "a file", psbt, form: &form }).collect();
     combine(&parts)
 }
 
@@ -57,7 +59,7 @@ fn two_halves_make_the_signed_psbt_and_it_finalises() {
     for kind in KINDS {
         let (unsigned, signed) = signed(kind);
         let mut whole = combined(&[&only(&signed, 1), &unsigned, &only(&signed, 0)]).unwrap();
-        assert_eq!(whole, Combined { psbt: signed, unverified: 0 });
+        assert_eq!(whole, Combined { psbt: signed, form: Form::default(), unverified: 0 });
         finalize(&mut whole.psbt).unwrap();
     }
 }
@@ -83,12 +85,11 @@ fn forged_signatures_are_refused_in_every_kind_of_field() {
         let (unsigned, signed) = signed(kind);
         let mut forged = signed.clone();
         let (first, second) = forged.inputs.split_at_mut(1);
-        match kind {
-            ScriptKind::Wpkh => {
-                let other = *second[0].partial_sigs.values().next().unwrap();
-                *first[0].partial_sigs.values_mut().next().unwrap() = other;
-            }
-            ScriptKind::Tr => first[0].tap_key_sig = second[0].tap_key_sig,
+        if kind == ScriptKind::Tr {
+            first[0].tap_key_sig = second[0].tap_key_sig;
+        } else {
+            let other = *second[0].partial_sigs.values().next().unwrap();
+            *first[0].partial_sigs.values_mut().next().unwrap() = other;
         }
         assert_eq!(refusal(&[&unsigned, &forged]).0, "C14");
         let (_, message) = refusal(&[&only(&signed, 0), &forged]);
@@ -201,6 +202,18 @@ fn documents_beyond_the_cap_are_refused_together() {
     };
     assert!(combined(&[&with(0..40), &with(24..64)]).is_ok());
     assert_eq!(refusal(&[&with(0..40), &with(25..65)]).0, "C27");
+}
+
+#[test]
+fn a_partial_signature_of_several_signers_is_united_and_told_as_unverified() {
+    let (unsigned, _) = signed(ScriptKind::Tr);
+    let key: bitcoin::PublicKey =
+        "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798".parse().unwrap();
+    let mut partial = unsigned.clone();
+    let key = Key { type_value: 0x1c, key: [key.to_bytes(), key.to_bytes()].concat() };
+    partial.inputs[1].unknown.insert(key, vec![7; 32]);
+    let whole = combined(&[&unsigned, &partial]).unwrap();
+    assert_eq!((whole.psbt, whole.unverified), (partial, 1));
 }
 
 #[test]

@@ -6,27 +6,54 @@ use bitcoin::absolute::LockTime;
 use bitcoin::hex::FromHex;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, OutPoint, Psbt, Sequence};
-use common::{funding, payment, stranger, wallet};
+use common::{funding, payment, payment_from, stranger, wallet};
 use policies::evidence::Evidence;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
-use policies::wallet::{Branch, Keypath, ScriptKind};
+use policies::wallet::{Branch, Keypath, ScriptKind, Wallet};
 use proptest::prelude::*;
 use psbt_tools::build::build;
+use psbt_tools::convert::to_version_2;
 use psbt_tools::document::Document;
 use psbt_tools::import::{Context, import};
 use psbt_tools::strict;
+use std::sync::LazyLock;
 
-/// Whatever is read survives being written; whatever we read, `bitcoin` reads.
+/// Whatever is read survives being written, in its own version and in version 0; what we read in version 0, `bitcoin` reads.
 fn holds(bytes: &[u8]) {
-    let Ok(psbt) = strict::parse(bytes) else { return };
-    assert_eq!(Psbt::deserialize(bytes).unwrap(), psbt);
-    let again = psbt.serialize();
-    assert_eq!(strict::parse(&again).unwrap(), psbt);
-    let imported = import(bytes.to_vec(), &[wallet(ScriptKind::Wpkh, 7).0], &Context::default());
+    let Ok((psbt, form)) = strict::read(bytes) else { return };
+    if form.version() == 0 {
+        assert_eq!(Psbt::deserialize(bytes).unwrap(), psbt);
+    }
+    let again = form.serialize(&psbt);
+    let (same, form) = strict::read(&again).unwrap();
+    assert_eq!(same, psbt);
+    assert_eq!(form.serialize(&psbt), again);
+    assert_eq!(strict::parse(&psbt.serialize()).unwrap(), psbt);
+    let imported = import(bytes.to_vec(), wallets(), &Context::default());
     if let Ok(imported) = imported {
         imported.inspection().to_json().to_string();
     }
 }
+
+/// What the seeds are of.
+fn wallets() -> &'static [Wallet] {
+    static WALLETS: LazyLock<Vec<Wallet>> = LazyLock::new(|| {
+        let mut wallets = vec![wallet(ScriptKind::Wpkh, 7).0, wallet(ScriptKind::Tr, 7).0];
+        wallets.extend(SEVERAL.map(|template| payment_from(template).wallet));
+        wallets
+    });
+    &WALLETS
+}
+
+const SEVERAL: [&str; 4] = [
+    "wsh(sortedmulti(2,@0,@1))",
+    "sh(wsh(or_d(pk(@0),and_v(v:pkh(@1),older(144)))))",
+    "sh(sortedmulti(1,@0,@1))",
+    "tr(@0,{pk(@1),multi_a(2,@2,@3)})",
+];
+
+/// How many seeds there are.
+const SEEDS: usize = 9;
 
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = [ScriptKind::Wpkh, ScriptKind::Tr]
@@ -39,9 +66,14 @@ fn seeds() -> Vec<Vec<u8>> {
             psbt.serialize()
         })
         .collect();
-    // BIP371: a script-path input with leaves, signatures and merkle root would be longer than a test wants; this is
     // BIP174's smallest.
     seeds.push(Vec::from_hex("70736274ff01000a0200000000000000000000").unwrap());
+    for at in 0..2 {
+        seeds.push(to_version_2(&seeds[at]).unwrap());
+    }
+    // Each with a signature of its second key, so that leaves are signed too.
+    seeds.extend(SEVERAL.map(|template| payment_from(template).signed_by(&[1]).serialize()));
+    assert_eq!(seeds.len(), SEEDS);
     seeds
 }
 
@@ -71,7 +103,7 @@ proptest! {
 
     #[test]
     fn mutated_psbts_never_panic(
-        seed in 0usize..3,
+        seed in 0usize..SEEDS,
         edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..6),
     ) {
         let mut bytes = seeds().swap_remove(seed);
@@ -88,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn no_prefix_and_no_extension_of_a_psbt_is_a_psbt(seed in 0usize..3, cut in any::<prop::sample::Index>(), more in 1usize..5) {
+    fn no_prefix_and_no_extension_of_a_psbt_is_a_psbt(seed in 0usize..SEEDS, cut in any::<prop::sample::Index>(), more in 1usize..5) {
         let bytes = seeds().swap_remove(seed);
         prop_assert!(strict::parse(&bytes[..cut.index(bytes.len())]).is_err());
         let mut longer = bytes;

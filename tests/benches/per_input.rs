@@ -33,8 +33,7 @@ use policies::history::History;
 use policies::id::{SpendId, VaultId};
 use policies::policy::Policy;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
-use policies::wallet::{Branch, Keypath, ScriptKind, Wallet};
-use psbt_tools::export::InputSignature;
+use policies::wallet::{Branch, Keypath, ScriptKind, Wallet, WalletKind};
 use psbt_tools::import::{Context, import};
 
 /// Steps of the work, in the order of [`STEPS`].
@@ -92,8 +91,8 @@ impl Payment {
     fn new(kind: ScriptKind, inputs: u32) -> Self {
         let seed = Secret::take(&mut SEED.clone()).unwrap();
         let account = Account::derive(&seed, NetworkKind::Test, kind, 0).unwrap();
-        let descriptors = account.descriptors().unwrap();
-        let wallet = Wallet::new(Network::Regtest, &[descriptors.external, descriptors.internal]).unwrap();
+        let descriptor = kind.descriptor(&format!("{}/<0;1>/*", account.key())).unwrap();
+        let wallet = Wallet::new(Network::Regtest, &[descriptor]).unwrap();
         let at = |index| Keypath { branch: Branch::External, index };
         let previous: Vec<_> = (0..inputs).map(|index| funding(&wallet, at(index))).collect();
         let change = Keypath { branch: Branch::Internal, index: 0 };
@@ -161,6 +160,7 @@ impl Payment {
             evidence: &bundle.evidence,
             wallet: &self.wallet,
             wallet_name: "main",
+            key: 0,
             vault: VaultId::from_bytes([1; 32]),
             request: None,
             approvals: &[],
@@ -173,14 +173,6 @@ impl Payment {
         let cleared = clear(&dossier, say, &journal, &[]).unwrap();
         let signatures = cold_vault::sign::sign(&cleared, &self.wallet, &self.account).unwrap();
         lap(3);
-        let signatures: Vec<_> = signatures
-            .into_iter()
-            .map(|signature| InputSignature {
-                input: signature.input,
-                public_key: signature.public_key,
-                signature: signature.signature,
-            })
-            .collect();
         black_box(imported.with_signatures(&signatures, &[]).unwrap());
         lap(4);
         times
@@ -197,11 +189,11 @@ impl Payment {
             let key = account.derive_priv(&secp, &path).unwrap().to_keypair(&secp);
             let message = Message::from_digest([u8::try_from(index % 251).unwrap(); 32]);
             match self.wallet.kind() {
-                ScriptKind::Wpkh => {
+                WalletKind::Wpkh => {
                     let signature = secp.sign_ecdsa_low_r(&message, &key.secret_key());
                     secp.verify_ecdsa(&message, &signature, &key.public_key()).unwrap();
                 }
-                ScriptKind::Tr => {
+                _ => {
                     let signature = secp.sign_schnorr_no_aux_rand(&message, &key);
                     secp.verify_schnorr(&signature, &message, &key.x_only_public_key().0).unwrap();
                 }

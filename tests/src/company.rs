@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use bitcoin::absolute::LockTime;
+use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
+use bitcoin::secp256k1::Secp256k1;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, Network, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut};
-use cold_wire::{Bundle, NewKey, ReplyBody, RequestBody};
+use cold_wire::{Bundle, NewKey, RegisterWallet, ReplyBody, RequestBody};
 use ed25519_dalek::{Signer, SigningKey};
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
@@ -102,17 +104,15 @@ pub struct Company {
 }
 
 impl Company {
-    /// Pins the authority and makes a key of this kind.
+    /// Pins the authority and makes a key of this kind; a cosigner's becomes one of three: `wsh` of any two, or `tr` with
+    /// a leaf for it.
     ///
     /// # Panics
     /// When the vault refuses.
     pub fn found(vault: &mut Vault, kind: ScriptKind) -> Self {
         let pinned = vault.call(RequestBody::PinAuthority(signed_authority().to_bytes()));
         assert!(matches!(pinned, Some(ReplyBody::Pinned { .. })), "{pinned:?}");
-        let wallet = match kind {
-            ScriptKind::Wpkh => "savings",
-            ScriptKind::Tr => "taproot",
-        };
+        let wallet = if kind == ScriptKind::Tr { "taproot" } else { "savings" };
         let made = vault.call(RequestBody::NewKey(NewKey {
             wallet: wallet.to_owned(),
             network: Network::Regtest,
@@ -123,7 +123,17 @@ impl Company {
             dice: vec![],
         }));
         let Some(ReplyBody::Key(key)) = made else { panic!("no key: {made:?}") };
-        let wallet = Wallet::new(key.network, &[key.external, key.internal]).unwrap();
+        let [a, b] = [1, 2].map(|n| cosigner(n).0);
+        let own = &key.key;
+        let descriptor = match kind {
+            ScriptKind::WshMulti => Some(format!("wsh(sortedmulti(2,{a},{own}/<0;1>/*,{b}))")),
+            ScriptKind::Multi => Some(format!("tr({a},{{pk({own}/<0;1>/*),pk({b})}})")),
+            _ => None,
+        };
+        let wallet = match descriptor {
+            Some(descriptor) => register(vault, &key.wallet, &descriptor),
+            None => key.registered().unwrap(),
+        };
         let Some(ReplyBody::Keys { vault, .. }) = vault.call(RequestBody::List) else { panic!("no list") };
         Self { vault, wallet }
     }
@@ -234,6 +244,32 @@ impl Company {
             spend,
         }
     }
+}
+
+/// Registers a wallet with consent to what the vault says it is.
+///
+/// # Panics
+/// When the vault refuses.
+pub fn register(vault: &mut Vault, name: &str, descriptor: &str) -> Wallet {
+    let wallet = Wallet::new(Network::Regtest, &[descriptor]).unwrap();
+    for consent in [None, Some(wallet.id())] {
+        let (name, descriptors) = (name.to_owned(), vec![descriptor.to_owned()]);
+        let reply = vault.call(RequestBody::RegisterWallet(RegisterWallet { name, descriptors, consent }));
+        let Some(ReplyBody::Key(key)) = reply else { panic!("not registered: {reply:?}") };
+        assert_eq!(key.registered().unwrap(), wallet);
+        assert_eq!(key.signature.is_some(), consent.is_some());
+    }
+    wallet
+}
+
+/// Somebody else's account, made from a number: its key expression, and its private key.
+pub fn cosigner(n: u8) -> (String, Xpriv) {
+    let secp = Secp256k1::new();
+    let master = Xpriv::new_master(Network::Regtest, &[n; 32]).unwrap();
+    let path: DerivationPath = "48h/1h/0h/2h".parse().unwrap();
+    let account = master.derive_priv(&secp, &path).unwrap();
+    let key = Xpub::from_priv(&secp, &account);
+    (format!("[{}/48'/1'/0'/2']{key}/<0;1>/*", master.fingerprint(&secp)), account)
 }
 
 /// A request signed by a key.

@@ -1,8 +1,10 @@
 //! What whole-system tests share: the built programs, a vault that is spoken to without a console, a person's folder,
-//! and a real Bitcoin Core.
+//! a real Bitcoin Core, and other people's wallets.
 
 pub mod bitcoind;
 pub mod company;
+pub mod funding;
 pub mod office;
+pub mod peers;
 pub mod programs;
 pub mod vault;

@@ -1,9 +1,12 @@
 //! A lying reader or console sends messages straight to the vault. It gets nothing; the honest twin of each message,
 //! which differs by one named edit, is signed.
 
-use airlock_tests::company::{Company, DESK, GATE, permit, public, sign, signed_request, stranger};
+use airlock_tests::company::{Company, DESK, GATE, cosigner, permit, public, sign, signed_request, stranger};
 use airlock_tests::vault::Vault;
-use bitcoin::{Amount, Network, TxOut, Witness};
+use bitcoin::bip32::ChildNumber;
+use bitcoin::secp256k1::{Message, Secp256k1};
+use bitcoin::sighash::{EcdsaSighashType, SighashCache};
+use bitcoin::{Amount, Network, Script, Transaction, TxOut, Witness};
 use cold_wire::{Bundle, Fault, FaultKind, ReplyBody, RequestBody, Signed};
 use policies::evidence::Evidence;
 use policies::id::{SpendId, WalletId};
@@ -11,7 +14,7 @@ use policies::identity::Namespace;
 use policies::permit::{PermitVault, vault_id};
 use policies::request::{Head, Request, SignedRequest};
 use policies::spend::{Spend, SpendInput, SpendParts};
-use policies::wallet::{Branch, Keypath, ScriptKind};
+use policies::wallet::{Branch, Keypath, Lock, ScriptKind, Wallet};
 
 /// One vault for many cases: each case has coins of its own, and the honest twins form the chain of permits.
 struct Stage {
@@ -95,14 +98,50 @@ fn is_valid(bundle: &Bundle, signed: &Signed, company: &Company) {
     for (input, signature) in bundle.spend.inputs().iter().zip(&signed.signatures) {
         let script_pubkey = company.wallet.script(input.keypath).unwrap();
         prevouts.push(TxOut { value: input.value, script_pubkey });
-        let mut witness = Witness::new();
-        witness.push(&signature.signature);
-        if company.wallet.kind() == ScriptKind::Wpkh {
-            witness.push(&signature.public_key);
-        }
-        transaction.input[usize::try_from(signature.input).unwrap()].witness = witness;
+        let at = usize::try_from(signature.input).unwrap();
+        let derived = company.wallet.derived(input.keypath).unwrap();
+        let witness = match &derived.lock {
+            Lock::Witness { witness_script, .. } => {
+                let mut both = [
+                    (signature.public_key.clone(), signature.signature.clone()),
+                    countersigned(&transaction, at, witness_script, input),
+                ];
+                both.sort();
+                let [first, second] = both.map(|(_, signature)| signature);
+                Witness::from_slice(&[vec![], first, second, witness_script.to_bytes()])
+            }
+            Lock::Taproot(taproot) if !taproot.leaves.is_empty() => {
+                let leaf = taproot.leaves.iter().find(|leaf| signature.leaf == Some(leaf.hash)).unwrap();
+                Witness::from_slice(&[
+                    signature.signature.clone(),
+                    leaf.script.to_bytes(),
+                    leaf.control_block.serialize(),
+                ])
+            }
+            Lock::Taproot(_) => Witness::from_slice(&[&signature.signature]),
+            _ => Witness::from_slice(&[&signature.signature, &signature.public_key]),
+        };
+        transaction.input[at].witness = witness;
     }
     watch_node::chain::script::verify(&transaction, &prevouts).unwrap();
+}
+
+/// Another cosigner's key and signature for an input of `wsh`.
+fn countersigned(
+    transaction: &Transaction,
+    at: usize,
+    script: &Script,
+    input: &SpendInput,
+) -> (Vec<u8>, Vec<u8>) {
+    let secp = Secp256k1::new();
+    let path = [input.keypath.branch.number(), input.keypath.index];
+    let path = path.map(|step| ChildNumber::from_normal_idx(step).unwrap());
+    let key = cosigner(1).1.derive_priv(&secp, &path).unwrap().private_key;
+    let all = EcdsaSighashType::All;
+    let sighash = SighashCache::new(transaction).p2wsh_signature_hash(at, script, input.value, all).unwrap();
+    let signature = secp.sign_ecdsa(&Message::from(sighash), &key);
+    let signature = bitcoin::ecdsa::Signature { signature, sighash_type: all }.to_vec();
+    (key.public_key(&secp).serialize().to_vec(), signature)
 }
 
 fn nothing(_: &mut SpendParts, _: &mut Evidence, _: &Company) {}
@@ -127,6 +166,68 @@ fn lies_about_the_spend_get_nothing() {
     );
     stage.caught("C30", |parts, _, _| parts.network = Network::Signet, honest);
     stage.caught("unknown-wallet", |parts, _, _| parts.wallet = WalletId::of(b"another"), honest);
+}
+
+/// The company's wallet with another cosigner in the place of one.
+fn with_a_stranger(company: &Company) -> Wallet {
+    let descriptors =
+        Branch::ALL.map(|branch| company.wallet.descriptor(branch).split('#').next().unwrap().to_owned());
+    let (known, swapped) = (cosigner(2).0, cosigner(9).0);
+    let key = |text: &str| text.split("/<").next().unwrap().to_owned();
+    let swap = descriptors.map(|text| text.replace(&key(&known), &key(&swapped)));
+    let wallet = Wallet::new(Network::Regtest, &swap).unwrap();
+    assert_ne!(wallet, company.wallet);
+    wallet
+}
+
+#[test]
+fn a_cosigner_is_not_swapped_neither_in_scripts_nor_in_leaves() {
+    for kind in [ScriptKind::WshMulti, ScriptKind::Multi] {
+        let mut stage = Stage::set(kind);
+        let honest = |_: &mut Bundle, _: &Company| ();
+        // Change that the coordinator could keep, with every key of ours in it.
+        stage.caught(
+            "C07",
+            |parts, _, company| {
+                let own = parts.outputs[1].own.unwrap();
+                parts.outputs[1].script = with_a_stranger(company).script(own).unwrap();
+            },
+            honest,
+        );
+        // A coin behind another witness script or another leaf.
+        stage.caught(
+            "C11",
+            |parts, evidence, company| {
+                let mut previous = evidence.transactions().next().unwrap().clone();
+                let script = with_a_stranger(company).script(parts.inputs[0].keypath);
+                previous.output[0].script_pubkey = script.unwrap();
+                parts.inputs[0].outpoint.txid = previous.compute_txid();
+                *evidence = Evidence::new(vec![previous]);
+            },
+            honest,
+        );
+        stage.caught("C02", |parts, _, _| parts.inputs[0].value += Amount::from_sat(1_000), honest);
+        stage.caught("C11", |parts, _, _| parts.inputs[0].keypath.index += 1, honest);
+        let swapped = |stage: &Stage| with_a_stranger(&stage.company).id();
+        let id = swapped(&stage);
+        stage.caught("unknown-wallet", |parts, _, _| parts.wallet = id, honest);
+    }
+}
+
+#[test]
+fn many_inputs_are_signed_by_both_threads_within_the_sandbox() {
+    for kind in [ScriptKind::Wpkh, ScriptKind::WshMulti, ScriptKind::Multi] {
+        let mut stage = Stage::set(kind);
+        let (mut parts, mut previous) = stage.company.parts(1);
+        for n in 2..=40 {
+            let (more, transactions) = stage.company.parts(n);
+            parts.outputs[1].value += more.inputs[0].value;
+            parts.inputs.extend(more.inputs);
+            previous.extend(transactions);
+        }
+        let bundle = stage.company.bundle(parts, previous, 1, stage.chain);
+        stage.signed_and_valid(&bundle);
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use policies::spend::Spend;
 use psbt_tools::envelope::{Envelope, Kind};
 
 use crate::error::Result;
-use crate::store::{Attempt, Store};
-use crate::wallet::OpenWallet;
+use crate::store::{Attempt, Store, WatchedVault};
+use crate::wallet::{OpenWallet, audit_key};
 
 /// How many documents of a file were kept, and how many meant nothing here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,17 @@ pub struct Taken {
     pub receipts: usize,
     /// Documents that are not by whom they should be, or not for this spend.
     pub ignored: usize,
+}
+
+impl Taken {
+    /// Those of two files together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            permits: self.permits.saturating_add(other.permits),
+            receipts: self.receipts.saturating_add(other.receipts),
+            ignored: self.ignored.saturating_add(other.ignored),
+        }
+    }
 }
 
 /// Whether the wallet's key obeys this authority. Its name here and in the policy says nothing about that.
@@ -38,13 +49,19 @@ pub fn permits(authority: &Authority, permit: &Permit, spend: &Spend) -> bool {
         && statement.unsigned_txid == spend.unsigned_txid()
 }
 
-/// Whether the vault that exported this wallet says so, about a spend of this wallet.
-pub fn is_by_vault_of(receipt: &Receipt, wallet: &OpenWallet) -> Result<bool> {
-    let Some(pinned) = wallet.audit_key()? else { return Ok(false) };
+/// The vault of this wallet that says so, about a spend of this wallet; `None` when none of those that were pinned does.
+pub fn vault_of<'w>(receipt: &Receipt, wallet: &'w OpenWallet) -> Result<Option<&'w WatchedVault>> {
     let statement = &receipt.statement;
-    Ok(statement.network == wallet.rules.network()
-        && statement.wallet == wallet.rules.id()
-        && receipt.audit_key().is_ok_and(|key| key == pinned))
+    if statement.network != wallet.rules.network() || statement.wallet != wallet.rules.id() {
+        return Ok(None);
+    }
+    let Ok(signer) = receipt.audit_key() else { return Ok(None) };
+    for vault in &wallet.row.imported.vaults {
+        if audit_key(vault)? == signer {
+            return Ok(Some(vault));
+        }
+    }
+    Ok(None)
 }
 
 /// Keeps what a file carries for this attempt: permits and receipts by those who were pinned, the request as a terminal
@@ -69,7 +86,7 @@ pub fn take(store: &mut Store, wallet: &OpenWallet, attempt: &Attempt, envelope:
             Ok(receipt)
                 if receipt.statement.spend == spend.id()
                     && receipt.statement.unsigned_txid == spend.unsigned_txid()
-                    && is_by_vault_of(&receipt, wallet)? =>
+                    && vault_of(&receipt, wallet)?.is_some() =>
             {
                 store.add_receipt(&receipt)?;
                 taken.receipts = taken.receipts.saturating_add(1);

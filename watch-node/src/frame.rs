@@ -1,15 +1,13 @@
 //! What a spend is built in, whoever chooses its coins and its fee: outputs in some order, and the file that travels.
 
-use bitcoin::absolute::LockTime;
-use bitcoin::transaction::Version;
-use bitcoin::{Amount, Sequence};
+use bitcoin::Amount;
 use policies::approval::Approval;
 use policies::codec::Canonical;
 use policies::evidence::Evidence;
 use policies::examine::Marks;
 use policies::request::{Recipient, SignedRequest};
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
-use policies::wallet::Wallet;
+use policies::wallet::{Locks, Wallet};
 use psbt_tools::build::build;
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::import::{Context, import};
@@ -23,6 +21,8 @@ use crate::error::{Error, Result};
 pub struct Frame<'a> {
     /// The wallet that pays.
     pub wallet: &'a Wallet,
+    /// What the transaction says of time: that of the path by which it spends.
+    pub locks: Locks,
     /// Who gets how much; nobody when everything goes back to the wallet.
     pub recipients: Vec<Recipient>,
     /// The transactions of the coins.
@@ -49,8 +49,7 @@ impl Frame<'_> {
             .iter()
             .map(|coin| SpendInput {
                 outpoint: coin.outpoint,
-                // BIP125: replaceable, so that a fee can be raised.
-                sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+                sequence: self.locks.sequence,
                 value: coin.value,
                 keypath: coin.place.into(),
             })
@@ -68,8 +67,8 @@ impl Frame<'_> {
         let parts = SpendParts {
             network: self.wallet.network(),
             wallet: self.wallet.id(),
-            version: Version::TWO,
-            lock_time: LockTime::ZERO,
+            version: self.locks.version,
+            lock_time: self.locks.lock_time,
             inputs,
             outputs,
         };

@@ -164,6 +164,36 @@ mod tests {
     const XPUB: &str = "tpubDC5FSnBiZDMmhiuCmWAYsLwgLYrrT9rAqvTySfuCCrgsWz8wxMXUS9Tb9iVMvcRbvFcAHGkMD5Kx8koh4GquNGNTfohfk7pgjhaPCdXpoba";
 
     #[test]
+    fn every_kind_of_wallet_is_watched_at_the_scripts_that_its_rules_derive() {
+        let a = format!("[73c5da0a/48h/1h/0h/2h]{XPUB}/<0;1>/*");
+        let b = "[11111111/48h/1h/0h/2h]tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4LAxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M/<0;1>/*";
+        let nobody = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+        for text in [
+            format!("pkh({a})"),
+            format!("sh(wpkh({a}))"),
+            format!("wpkh({a})"),
+            format!("tr({a})"),
+            format!("sh(multi(2,{a},{b}))"),
+            format!("sh(wsh(sortedmulti(1,{a},{b})))"),
+            format!("wsh(or_d(pk({a}),and_v(v:pkh({b}),older(10))))"),
+            format!(
+                "tr({nobody},{{multi_a(2,{a},{b}),and_v(v:pk({}),older(9))}})",
+                a.replace("<0;1>", "<2;3>")
+            ),
+        ] {
+            let wallet = policies::wallet::Wallet::new(bitcoin::Network::Regtest, &[&text]).unwrap();
+            for (branch, rules) in Branch::BOTH.into_iter().zip(policies::wallet::Branch::ALL) {
+                let watched = at_branch(&parse(&wallet.descriptor(rules)).unwrap()).unwrap();
+                for index in [0, 7] {
+                    let keypath = policies::wallet::Keypath { branch: rules, index };
+                    let script = derive(&watched, index).unwrap();
+                    assert_eq!(Some(script), wallet.script(keypath), "{text} {}", branch.name());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_keys_of_a_branch_lead_to_the_same_scripts() {
         for text in [
             format!("wpkh([73c5da0a/84h/1h/0h]{XPUB}/1/*)"),

@@ -5,11 +5,14 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+pub mod assembly;
 pub mod chain;
 pub mod cli;
 pub mod coins;
 pub mod commands;
+pub mod completion;
 pub mod config;
+pub mod cosigning;
 pub mod demo;
 pub mod documents;
 pub mod error;
@@ -19,7 +22,9 @@ pub mod frame;
 pub mod index;
 pub mod order;
 pub mod output;
+pub mod path;
 pub mod payment;
+pub mod portrait;
 pub mod reconcile;
 pub mod replacement;
 pub mod select;

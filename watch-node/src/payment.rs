@@ -1,6 +1,6 @@
 //! What is needed around a payment: the outputs that it spends, their transactions, and the vaults' latest records.
 
-use bitcoin::{Transaction, TxOut, Txid};
+use bitcoin::{ScriptBuf, Transaction, TxOut, Txid};
 use policies::evidence::Evidence;
 use policies::request::Head;
 use policies::spend::Spend;
@@ -22,6 +22,14 @@ pub fn spent_outputs(spend: &Spend, wallet: &Wallet) -> Result<Vec<TxOut>> {
             Ok(TxOut { value: input.value, script_pubkey })
         })
         .collect()
+}
+
+/// The txid that a transaction has without signatures. By it a payment is known again, also where signing it changes its
+/// txid because signatures are in the inputs' scripts: version, locktime, outpoints, sequences and outputs are the same.
+pub fn unsigned_txid(transaction: &Transaction) -> Txid {
+    let mut unsigned = transaction.clone();
+    unsigned.input.iter_mut().for_each(|input| input.script_sig = ScriptBuf::new());
+    unsigned.compute_txid()
 }
 
 /// The stored transactions of these coins.

@@ -7,7 +7,7 @@ use policies::identity::PublicKey;
 use policies::wallet::{Branch as RuleBranch, Keypath, Wallet};
 
 use crate::error::{Error, Result};
-use crate::store::{Branch, Place, Store, WatchedWallet};
+use crate::store::{Branch, Payment, Place, Store, WatchedVault, WatchedWallet};
 
 /// A row and what it derives.
 #[derive(Clone, Debug)]
@@ -34,20 +34,20 @@ impl OpenWallet {
         store.wallets()?.into_iter().map(|row| Self::new(network, row)).collect()
     }
 
+    /// The wallet of a payment. Errors: [`Error::CorruptStore`] when it is not there.
+    pub fn of(store: &Store, payment: &Payment) -> Result<Self> {
+        let row = store.wallets()?.into_iter().find(|wallet| wallet.id == payment.wallet);
+        Self::new(store.network()?, row.ok_or(Error::CorruptStore("payment's wallet"))?)
+    }
+
     /// The wallet's name.
     pub fn name(&self) -> &str {
         &self.row.imported.name
     }
 
-    /// Whom its key obeys: then, and only then, the wallet is governed and each of its spends needs a permit.
+    /// Whom the keys of its vaults obey: then, and only then, the wallet is governed and each of its spends needs a permit.
     pub fn authority(&self) -> Option<AuthorityId> {
-        self.row.imported.authority.map(AuthorityId::from_bytes)
-    }
-
-    /// The audit key of the vault that exported it.
-    pub fn audit_key(&self) -> Result<Option<PublicKey>> {
-        let blob = self.row.imported.audit_key.as_deref();
-        blob.map(|blob| PublicKey::from_blob(blob).map_err(|_| Error::CorruptStore("audit key"))).transpose()
+        self.row.imported.authority()
     }
 
     /// High-water marks for check C08: what was handed out, and what the chain has paid.
@@ -58,6 +58,11 @@ impl OpenWallet {
         };
         Ok(Marks { external: mark(Branch::External)?, internal: mark(Branch::Internal)?, ..Marks::default() })
     }
+}
+
+/// The audit key of a vault. Errors: [`Error::CorruptStore`].
+pub fn audit_key(vault: &WatchedVault) -> Result<PublicKey> {
+    PublicKey::from_blob(&vault.audit_key).map_err(|_| Error::CorruptStore("audit key"))
 }
 
 impl From<Branch> for RuleBranch {

@@ -108,8 +108,6 @@ fn taproot_wallet() -> NewWallet {
         external: format!("tr({xpub}/0/*)"),
         internal: format!("tr({xpub}/1/*)"),
         birthday: 0,
-        vault_id: None,
-        audit_key: None,
-        authority: None,
+        vaults: Vec::new(),
     }
 }

@@ -60,9 +60,7 @@ fn a_sync_killed_at_any_moment_is_simply_continued() {
             external: descriptor(0),
             internal: descriptor(1),
             birthday: 0,
-            vault_id: None,
-            audit_key: None,
-            authority: None,
+            vaults: Vec::new(),
         })
         .unwrap();
     let wallet = store.wallet("miner").unwrap();

@@ -3,7 +3,6 @@
 use super::become_vault;
 use crate::Result;
 use crate::cli::Global;
-use crate::output::Output;
 
 /// List the store's records; needs no passphrase.
 #[derive(Debug, clap::Args)]
@@ -14,13 +13,13 @@ pub struct Args {
     verify: bool,
 }
 
-/// Runs it.
-pub fn run(global: &Global, args: &Args) -> Result<Output> {
+/// Runs it; gives the vault's exit code.
+pub fn run(global: &Global, args: &Args) -> Result<u8> {
     let mut arguments = vec!["log".into(), "--store".into(), global.store()?.into_os_string()];
     for (flag, given) in [("--verify", args.verify), ("--json", global.json)] {
         if given {
             arguments.push(flag.into());
         }
     }
-    become_vault(&arguments)
+    become_vault(global, &arguments)
 }

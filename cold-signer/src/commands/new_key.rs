@@ -9,7 +9,7 @@ use bitcoin::Network;
 use clap::ValueEnum;
 use cold_wire::NewKey;
 use policies::policy::Window;
-use policies::wallet::{Branch, Keypath, ScriptKind, Wallet};
+use policies::wallet::{Branch, Keypath, ScriptKind};
 use psbt_tools::display::{address_text, escape, network_from_word};
 use psbt_tools::files;
 use psbt_tools::money::parse_amount;
@@ -29,7 +29,7 @@ pub struct Args {
     /// bitcoin, testnet, testnet4, signet or regtest; for ever.
     #[arg(long, default_value = "bitcoin", value_name = "N")]
     network: String,
-    /// Script of its addresses.
+    /// Script of its addresses, or what a cosigner's key is for.
     #[arg(long, default_value = "wpkh", value_name = "S")]
     script: Script,
     /// Number of backup words.
@@ -52,39 +52,41 @@ pub struct Args {
 /// Kinds of script by their word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Script {
-    /// Legacy.
+    /// Legacy (BIP44).
     Pkh,
-    /// Segwit inside legacy.
+    /// Segwit inside legacy (BIP49).
     ShWpkh,
-    /// Native segwit.
+    /// Native segwit (BIP84).
     Wpkh,
-    /// Taproot, key path.
+    /// Taproot, key path (BIP86).
     Tr,
-    /// Multisig.
+    /// A cosigner's key for segwit inside legacy (BIP48, script type 1).
+    ShWshMulti,
+    /// A cosigner's key for native segwit (BIP48, script type 2).
     WshMulti,
+    /// A cosigner's key for any script, such as taproot with leaves (BIP87).
+    Multi,
 }
 
 impl Script {
     /// The kind that the vault makes.
-    ///
-    /// # Errors
-    /// [`Error::NotSupported`] for the kinds of later versions.
-    pub fn kind(self) -> Result<ScriptKind> {
-        let word = match self {
-            Script::Wpkh => return Ok(ScriptKind::Wpkh),
-            Script::Tr => return Ok(ScriptKind::Tr),
-            Script::Pkh => "pkh",
-            Script::ShWpkh => "sh-wpkh",
-            Script::WshMulti => "wsh-multi",
-        };
-        Err(Error::NotSupported(format!("--script {word}")))
+    pub fn kind(self) -> ScriptKind {
+        match self {
+            Script::Pkh => ScriptKind::Pkh,
+            Script::ShWpkh => ScriptKind::ShWpkh,
+            Script::Wpkh => ScriptKind::Wpkh,
+            Script::Tr => ScriptKind::Tr,
+            Script::ShWshMulti => ScriptKind::ShWshMulti,
+            Script::WshMulti => ScriptKind::WshMulti,
+            Script::Multi => ScriptKind::Multi,
+        }
     }
 }
 
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let network = network_from_word(&args.network)?;
-    let kind = args.script.kind()?;
+    let kind = args.script.kind();
     if args.words_unseen && network == Network::Bitcoin {
         return Err(Error::Usage(
             "--words-unseen is for test networks: a mainnet key needs its backup".to_owned(),
@@ -96,35 +98,41 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
         None => vec![],
     };
     let launch = Launch { words_unseen: args.words_unseen, ..global.launch_creating()? };
+    let was_there = launch.store.exists();
     let mut vault = Vault::spawn(&launch)?;
     let wallet = args.wallet.clone();
-    let key = vault.new_key(NewKey {
-        wallet,
-        network,
-        kind,
-        words: args.words,
-        account: args.account,
-        limit,
-        dice,
+    let wanted = NewKey { wallet, network, kind, words: args.words, account: args.account, limit, dice };
+    let key = vault.new_key(wanted).inspect_err(|_| {
+        if !was_there && launch.store.exists() {
+            warn(&format!(
+                "the new store {} holds no key yet; type the same again to go on, with the passphrase just set, or delete it",
+                escape(&launch.store.to_string_lossy())
+            ));
+        }
     })?;
     if !key.backed_up {
         warn("the backup words of this key were not shown: if this store is lost, its coins are lost");
     }
-    let first = Wallet::new(key.network, &[&key.external, &key.internal])
-        .ok()
+    let first = key
+        .registered()
         .and_then(|wallet| wallet.address(Keypath { branch: Branch::External, index: 0 }))
         .map(|address| address.to_string());
     let authority = key.authority.as_ref().map_or_else(
         || "none: standalone, for ever".to_owned(),
         |(_, company)| format!("{}, for ever", escape(company)),
     );
-    let text = format!(
-        "made key `{}` on {}\nauthority      {authority}\nfirst address  {}\nnext: cold-signer export --wallet {} -o FILE",
-        escape(&key.wallet),
+    let public = match &first {
+        Some(address) => format!("first address  {}", address_text(address)),
+        None => format!("cosigner's key {}", key.key),
+    };
+    let name = escape(&key.wallet);
+    let mut text = format!(
+        "made key `{name}` on {}\nauthority      {authority}\n{public}\nnext: cold-signer export --wallet {name} -o FILE",
         key.network,
-        first.as_deref().map(address_text).unwrap_or_default(),
-        escape(&key.wallet),
     );
+    if first.is_none() {
+        text.push_str(&format!("\nthen: cold-signer register --wallet {name} --file FILE"));
+    }
     let mut object = key_json(&key);
     if let Some(object) = object.as_object_mut() {
         object.insert("first_address".to_owned(), json!(first));
@@ -132,7 +140,8 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     Ok(Output::done(text, object))
 }
 
-fn words(text: &str) -> Result<u8, &'static str> {
+/// 12 or 24.
+pub fn words(text: &str) -> Result<u8, &'static str> {
     match text {
         "12" => Ok(12),
         "24" => Ok(24),

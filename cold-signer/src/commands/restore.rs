@@ -4,7 +4,6 @@ use super::become_vault;
 use super::new_key::Script;
 use crate::Result;
 use crate::cli::Global;
-use crate::output::Output;
 use psbt_tools::display::network_from_word;
 use std::path::PathBuf;
 
@@ -18,7 +17,7 @@ pub struct Args {
     /// The network it was made for.
     #[arg(long, default_value = "bitcoin", value_name = "N")]
     network: String,
-    /// Script of its addresses.
+    /// What it was made for: the word that `keys` shows.
     #[arg(long, default_value = "wpkh", value_name = "S")]
     script: Script,
     /// Account level of the derivation path (BIP44).
@@ -32,13 +31,13 @@ pub struct Args {
     words_file: Option<PathBuf>,
 }
 
-/// Runs it.
-pub fn run(global: &Global, args: &Args) -> Result<Output> {
+/// Runs it; gives the vault's exit code.
+pub fn run(global: &Global, args: &Args) -> Result<u8> {
     let network = network_from_word(&args.network)?;
     let mut arguments = vec!["restore".into(), "--store".into(), global.store()?.into_os_string()];
     arguments.extend(["--wallet".into(), args.wallet.clone().into()]);
     arguments.extend(["--network".into(), network.to_string().into()]);
-    arguments.extend(["--script".into(), args.script.kind()?.as_str().into()]);
+    arguments.extend(["--script".into(), args.script.kind().as_str().into()]);
     arguments.extend(["--account".into(), args.account.to_string().into()]);
     arguments.extend(["--words".into(), args.words.to_string().into()]);
     if let Some(path) = &args.words_file {
@@ -48,5 +47,5 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     if global.json {
         arguments.push("--json".into());
     }
-    become_vault(&arguments)
+    become_vault(global, &arguments)
 }

@@ -19,7 +19,8 @@ pub struct Args {}
 pub fn run(global: &Global, _args: &Args) -> Result<Output> {
     let mut vault = global.vault()?;
     let status = vault.status()?;
-    let audit_key = vault.keys()?.audit_key;
+    let keys = vault.keys()?;
+    let audit_key = keys.audit_key;
     let mut controls = status.controls.clone();
     controls.push(reader_sandbox());
     let mut lines = vec![
@@ -31,6 +32,10 @@ pub fn run(global: &Global, _args: &Args) -> Result<Output> {
             None => "authority   none: new keys are standalone".to_owned(),
         },
         format!("passphrase  {}", escape(&status.kdf)),
+        match keys.keys.len() {
+            0 => "keys        none yet: `cold-signer new-key --wallet NAME` makes one".to_owned(),
+            count => format!("keys        {count}"),
+        },
         String::new(),
     ];
     let mut rows = vec![["control", "state", ""].map(str::to_owned).to_vec()];

@@ -1,6 +1,6 @@
 //! The reader's side: confine, say so, read one document, answer, end.
 
-use super::message::{Answer, Open, Order, Reading};
+use super::message::{Answer, Open, Order, Reading, WalletText};
 use crate::sandbox::{self, SandboxError};
 use cold_wire::{Bundle, FrameError, read_frame, write_frame};
 use policies::approval::Approval;
@@ -12,7 +12,6 @@ use policies::permit::Permit;
 use policies::request::SignedRequest;
 use policies::wallet::{MAX_INDEX, Wallet};
 use psbt_tools::envelope::{Envelope, Kind};
-use psbt_tools::export::InputSignature;
 use psbt_tools::import::{Context, Imported, import};
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -54,21 +53,17 @@ fn serve(socket: &mut Socket) -> Result<(), Ended> {
         return Err(error.into());
     }
     say(socket, &Answer::Ready)?;
-    let Order::Open(open) = hear(socket)? else { return Err(Ended::OutOfTurn) };
+    let open = match hear(socket)? {
+        Order::Open(open) => open,
+        Order::Wallet(bytes) => return say(socket, &wallet(&bytes)),
+        Order::Attach { .. } => return Err(Ended::OutOfTurn),
+    };
     let imported = match read(open) {
         Ok(imported) => imported,
         Err(error) => return say(socket, &unreadable(&error)),
     };
     say(socket, &Answer::Read(Box::new(reading(&imported))))?;
     let Order::Attach { signatures, receipt } = hear(socket)? else { return Err(Ended::OutOfTurn) };
-    let signatures: Vec<_> = signatures
-        .into_iter()
-        .map(|signature| InputSignature {
-            input: signature.input,
-            public_key: signature.public_key,
-            signature: signature.signature,
-        })
-        .collect();
     match imported.with_signatures(&signatures, &[receipt]) {
         Ok(bytes) => say(socket, &Answer::Written(bytes)),
         Err(error) => say(socket, &unreadable(&error)),
@@ -100,6 +95,13 @@ fn read(open: Open) -> Result<Imported, psbt_tools::Error> {
         ..Context::default()
     };
     import(open.document, &wallets, &context)
+}
+
+fn wallet(bytes: &[u8]) -> Answer {
+    match psbt_tools::wallet_file::read(bytes) {
+        Ok(found) => Answer::Wallet(WalletText { descriptors: found.descriptors, notes: found.notes }),
+        Err(error) => unreadable(&error),
+    }
 }
 
 fn reading(imported: &Imported) -> Reading {

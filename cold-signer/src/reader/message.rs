@@ -1,12 +1,16 @@
 //! What console and reader say to one another: frames of canonical documents, every length capped before allocation.
 
 use bitcoin::Network;
-use cold_wire::{Bundle, InputSignature, MAX_FRAME_LEN, decode_findings, encode_findings};
+use cold_wire::{Bundle, MAX_FRAME_LEN, decode_findings, encode_findings};
 use policies::check::Finding;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
+use policies::signature::{InputSignature, MAX_SIGNATURES};
 
 /// Most wallets that a document is held against.
 const MAX_WALLETS: usize = 10_000;
+
+/// Most notes about a wallet.
+const MAX_NOTES: usize = 1_000;
 
 /// Longest message or hint, in bytes.
 const MAX_TEXT_LEN: usize = 64 << 10;
@@ -23,6 +27,8 @@ pub enum Order {
         /// Canonical bytes of a `policies::permit::Receipt`.
         receipt: Vec<u8>,
     },
+    /// Read this description of a wallet.
+    Wallet(Vec<u8>),
 }
 
 /// A document and what it is held against.
@@ -67,6 +73,17 @@ pub enum Answer {
     },
     /// The document with signatures, encoded as it came.
     Written(Vec<u8>),
+    /// The wallet was read.
+    Wallet(WalletText),
+}
+
+/// A wallet as a file describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletText {
+    /// One multipath descriptor or a pair.
+    pub descriptors: Vec<String>,
+    /// What was converted or completed.
+    pub notes: Vec<String>,
 }
 
 /// What the reader understood.
@@ -99,12 +116,12 @@ impl Canonical for Order {
             }
             Order::Attach { signatures, receipt } => {
                 to.u8(1);
-                to.list(signatures, |to, signature| {
-                    to.u32(signature.input);
-                    to.string(&signature.public_key);
-                    to.string(&signature.signature);
-                });
+                to.list(signatures, |to, signature| signature.encode(to));
                 to.string(receipt);
+            }
+            Order::Wallet(bytes) => {
+                to.u8(2);
+                to.string(bytes);
             }
         }
     }
@@ -116,22 +133,17 @@ impl Canonical for Order {
                 wallets: from.list("wallets", MAX_WALLETS, |from| {
                     Ok(Descriptors {
                         network: from.network("network")?,
-                        external: from.text("external", 1_024)?,
-                        internal: from.text("internal", 1_024)?,
+                        external: from.text("external", policies::wallet::MAX_DESCRIPTOR_LEN)?,
+                        internal: from.text("internal", policies::wallet::MAX_DESCRIPTOR_LEN)?,
                     })
                 })?,
                 now: from.u64("now")?,
             })),
             1 => Ok(Order::Attach {
-                signatures: from.list("signatures", policies::spend::MAX_ITEMS, |from| {
-                    Ok(InputSignature {
-                        input: from.u32("input")?,
-                        public_key: from.string("public key", 33)?.to_vec(),
-                        signature: from.string("signature", 80)?.to_vec(),
-                    })
-                })?,
+                signatures: from.list("signatures", MAX_SIGNATURES, InputSignature::decode)?,
                 receipt: from.string("receipt", 16 << 10)?.to_vec(),
             }),
+            2 => Ok(Order::Wallet(from.string("wallet", MAX_FRAME_LEN)?.to_vec())),
             other => Err(CodecError::invalid("order", format!("{other} is not known"))),
         }
     }
@@ -161,6 +173,12 @@ impl Canonical for Answer {
                 to.u8(3);
                 to.string(bytes);
             }
+            Answer::Wallet(wallet) => {
+                to.u8(4);
+                for lines in [&wallet.descriptors, &wallet.notes] {
+                    to.list(lines, |to, line| to.string(line.as_bytes()));
+                }
+            }
         }
     }
 
@@ -183,6 +201,10 @@ impl Canonical for Answer {
                 },
             }),
             3 => Ok(Answer::Written(from.string("file", MAX_FRAME_LEN)?.to_vec())),
+            4 => Ok(Answer::Wallet(WalletText {
+                descriptors: from.list("descriptors", 2, |from| text(from, "descriptor"))?,
+                notes: from.list("notes", MAX_NOTES, |from| text(from, "note"))?,
+            })),
             other => Err(CodecError::invalid("answer", format!("{other} is not known"))),
         }
     }
@@ -213,12 +235,14 @@ mod tests {
             }),
             Order::Attach {
                 signatures: vec![InputSignature {
+                    leaf: None,
                     input: 1,
                     public_key: vec![2; 33],
                     signature: vec![3; 71],
                 }],
                 receipt: vec![4],
             },
+            Order::Wallet(b"wpkh(".to_vec()),
         ] {
             assert_eq!(Order::from_bytes(&order.to_bytes()), Ok(order));
         }
@@ -229,6 +253,7 @@ mod tests {
             Answer::Read(Box::new(Reading { sha256: [1; 32], psbt_version: 0, bundle: None, findings })),
             Answer::Unreadable { code: "C21".into(), message: "m".into(), hint: "h".into(), exit: 3 },
             Answer::Written(vec![9]),
+            Answer::Wallet(WalletText { descriptors: vec!["a".into()], notes: vec!["b".into()] }),
         ] {
             assert_eq!(Answer::from_bytes(&answer.to_bytes()), Ok(answer));
         }

@@ -5,12 +5,13 @@ pub mod child;
 mod deadline;
 mod message;
 
-pub use message::{Answer, Descriptors, Open, Order, Reading};
+pub use message::{Answer, Descriptors, Open, Order, Reading, WalletText};
 
 use crate::{Error, Result};
-use cold_wire::{FrameError, InputSignature, read_frame, write_frame};
+use cold_wire::{FrameError, read_frame, write_frame};
 use deadline::Timed;
 use policies::codec::Canonical;
+use policies::signature::InputSignature;
 use policies::text::duration_text;
 use std::io;
 use std::net::Shutdown;
@@ -71,6 +72,17 @@ impl Reader {
     pub fn open(&mut self, open: Open) -> Result<Reading> {
         match self.order(&Order::Open(open))? {
             Answer::Read(reading) => Ok(*reading),
+            other => Err(no(other)),
+        }
+    }
+
+    /// Reads a description of a wallet.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when it is none, [`Error::ReaderStopped`] when it made the reader fall.
+    pub fn wallet(&mut self, bytes: Vec<u8>) -> Result<WalletText> {
+        match self.order(&Order::Wallet(bytes))? {
+            Answer::Wallet(wallet) => Ok(wallet),
             other => Err(no(other)),
         }
     }
@@ -150,7 +162,7 @@ impl Drop for Reader {
 fn no(answer: Answer) -> Error {
     match answer {
         Answer::Unreadable { code, message, hint, exit } => Error::Unreadable { code, message, hint, exit },
-        Answer::Ready | Answer::Read(_) | Answer::Written(_) => {
+        Answer::Ready | Answer::Read(_) | Answer::Written(_) | Answer::Wallet(_) => {
             Error::ReaderNonsense("an answer to another question".to_owned())
         }
     }

@@ -7,7 +7,7 @@ mod parts;
 mod totals;
 
 pub use authority::authority_lines;
-pub use page::{Size, paginate};
+pub use page::{Size, paginate, wrap};
 pub use parts::{boundary as boundary_text, live_network as live_network_text};
 pub use totals::Totals;
 
@@ -35,7 +35,7 @@ pub fn pages(shown: &Shown<'_>, size: Size) -> Vec<String> {
 pub fn text(shown: &Shown<'_>, columns: Option<usize>) -> String {
     let lines = head(shown).into_iter().chain(body(shown));
     let lines: Vec<String> = match columns {
-        Some(columns) => lines.flat_map(|line| page::wrap(&line, columns)).collect(),
+        Some(columns) => lines.flat_map(|line| wrap(&line, columns)).collect(),
         None => lines.collect(),
     };
     lines.join("\n")

@@ -44,6 +44,7 @@ pub fn voucher(review: &Review) -> Vec<String> {
         }
         (None, None) => lines.push(field("Vouched by", "standalone: only you")),
     }
+    lines.extend(review.path.iter().map(|path| field("Path", &escape(path))));
     lines.extend(approved(review));
     lines.extend(replaces(review));
     if review.signed_before {

@@ -32,6 +32,7 @@ pub(crate) fn review() -> Review {
         replaces: vec![],
         authority: None,
         limits: vec![],
+        path: vec![],
         timing: vec![],
         signed_before: false,
     }

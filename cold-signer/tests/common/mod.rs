@@ -3,6 +3,7 @@
 
 pub mod authority;
 pub mod laptop;
+pub mod terminal;
 
 use bitcoin::absolute::LockTime;
 use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
@@ -15,8 +16,8 @@ use bitcoin::{
     Amount, Network, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, WPubkeyHash, Witness,
     ecdsa,
 };
-use cold_wire::InputSignature;
 use policies::evidence::Evidence;
+use policies::signature::InputSignature;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Branch, Keypath, Wallet};
 use std::path::Path;
@@ -114,6 +115,7 @@ pub fn signature(spend: &Spend, wallet: &Wallet) -> InputSignature {
         .unwrap();
     let signature = secp().sign_ecdsa(&Message::from_digest(hash.to_byte_array()), &key.private_key);
     InputSignature {
+        leaf: None,
         input: 0,
         public_key: key.private_key.public_key(&secp()).serialize().to_vec(),
         signature: ecdsa::Signature { signature, sighash_type: EcdsaSighashType::All }.to_vec(),

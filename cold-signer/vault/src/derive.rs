@@ -1,38 +1,24 @@
-//! From seed to account to the key of one input: BIP32, BIP84 (`wpkh`), BIP86 (`tr`).
+//! From seed to account to the key of one input: BIP32, by the account paths of BIP44, 48, 49, 84, 86 and 87.
 
 use bitcoin::NetworkKind;
-use bitcoin::bip32::{ChildNumber, Fingerprint, Xpriv, Xpub};
-use bitcoin::secp256k1::{All, Secp256k1, SecretKey};
-use miniscript::descriptor::checksum::desc_checksum;
+use bitcoin::TapTweakHash;
+use bitcoin::bip32::{ChildNumber, Xpriv, Xpub};
+use bitcoin::secp256k1::{Parity, PublicKey, Secp256k1, SecretKey};
+use bitcoin::taproot::TapNodeHash;
 
-use policies::wallet::{Branch, ScriptKind};
+use policies::wallet::{ScriptKind, WalletKey};
 
 use crate::Error;
 use crate::secret::Secret;
 
-/// Length of a serialised extended key, BIP32.
-const XPRIV_LEN: usize = 78;
-
-/// The public descriptors of an account, with key origin and BIP380 checksum.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DescriptorPair {
-    /// `…/0/*`.
-    pub external: String,
-    /// `…/1/*`.
-    pub internal: String,
-}
-
 /// An account with its private key in locked memory.
 pub struct Account {
     xpriv: Secret,
-    xpub: Xpub,
-    fingerprint: Fingerprint,
-    script: ScriptKind,
-    number: u32,
+    key: WalletKey,
 }
 
 impl Account {
-    /// Derives m/84h|86h/coin h/account h from a BIP39 seed. Coin type is 0 on bitcoin, 1 elsewhere.
+    /// Derives the account of a kind from a BIP39 seed. Coin type is 0 on bitcoin, 1 elsewhere.
     ///
     /// # Errors
     /// [`Error::Derivation`] for an account number of 2^31 or more, or an unusable seed.
@@ -42,79 +28,88 @@ impl Account {
         script: ScriptKind,
         account: u32,
     ) -> Result<Self, Error> {
-        let secp = Secp256k1::new();
+        let path = script.account_path(network, account);
+        Self::at(seed, network, &path.ok_or(Error::Derivation(format!("no account {account}")))?)
+    }
+
+    /// Derives the account at any path from the master key.
+    ///
+    /// # Errors
+    /// [`Error::Derivation`] for an unusable seed, [`Error::System`].
+    pub fn at(seed: &Secret, network: NetworkKind, path: &[ChildNumber]) -> Result<Self, Error> {
+        let secp = Secp256k1::signing_only();
         let master = Erasing(Xpriv::new_master(network, seed.expose()).map_err(failed)?);
-        let mut path = Vec::with_capacity(3);
-        for step in [script.purpose(), coin_type(network), account] {
-            path.push(ChildNumber::from_hardened_idx(step).map_err(failed)?);
-        }
         let derived = Erasing(master.0.derive_priv(&secp, &path).map_err(failed)?);
-        Ok(Self {
-            xpriv: Secret::take(&mut derived.0.encode())?,
-            xpub: Xpub::from_priv(&secp, &derived.0),
+        let key = WalletKey {
             fingerprint: master.0.fingerprint(&secp),
-            script,
-            number: account,
-        })
-    }
-
-    /// The account's extended public key.
-    #[must_use]
-    pub fn xpub(&self) -> Xpub {
-        self.xpub
-    }
-
-    /// Fingerprint of the master key.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
-    }
-
-    /// Which scripts it makes.
-    #[must_use]
-    pub fn script(&self) -> ScriptKind {
-        self.script
-    }
-
-    /// The path from the master key, without `m/`: `84h/1h/0h`.
-    #[must_use]
-    pub fn path(&self) -> String {
-        format!("{}h/{}h/{}h", self.script.purpose(), coin_type(self.xpub.network), self.number)
-    }
-
-    /// The public descriptor pair.
-    ///
-    /// # Errors
-    /// [`Error::Derivation`]; cannot happen for strings of this making.
-    pub fn descriptors(&self) -> Result<DescriptorPair, Error> {
-        let pair = |branch: Branch| {
-            let key = format!("[{}/{}]{}", self.fingerprint, self.path(), self.xpub);
-            let text = format!("{}({key}/{}/*)", self.script.as_str(), branch.number());
-            let checksum = desc_checksum(&text).map_err(|error| Error::Derivation(error.to_string()))?;
-            Ok(format!("{text}#{checksum}"))
+            origin: path.into(),
+            xpub: Xpub::from_priv(&secp, &derived.0),
         };
-        Ok(DescriptorPair { external: pair(Branch::External)?, internal: pair(Branch::Internal)? })
+        Ok(Self { xpriv: Secret::take(&mut derived.0.encode())?, key })
     }
 
-    /// The private key of one address, wiped on drop. For `tr` it is the internal key before the tweak.
+    /// Its public key with its origin.
+    #[must_use]
+    pub fn key(&self) -> &WalletKey {
+        &self.key
+    }
+
+    /// The same account for another thread, in locked memory of its own.
     ///
     /// # Errors
-    /// [`Error::Derivation`] for an index of 2^31 or more.
-    pub fn child(&self, secp: &Secp256k1<All>, branch: Branch, index: u32) -> Result<ChildKey, Error> {
-        if self.xpriv.expose().len() != XPRIV_LEN {
-            return Err(Error::Derivation("the account key has a wrong length".to_owned()));
+    /// [`Error::System`].
+    pub fn copy(&self) -> Result<Self, Error> {
+        let mut xpriv = Secret::zeroed(self.xpriv.expose().len())?;
+        xpriv.expose_mut().copy_from_slice(self.xpriv.expose());
+        Ok(Self { xpriv, key: self.key.clone() })
+    }
+
+    /// The private key of a branch below it: unhardened steps, without an address's index.
+    ///
+    /// # Errors
+    /// [`Error::Derivation`] for a hardened step, [`Error::System`].
+    pub fn branch(&self, steps: &[ChildNumber]) -> Result<BranchKey, Error> {
+        if !steps.iter().all(ChildNumber::is_normal) {
+            return Err(Error::Derivation("a step below the account is hardened".to_owned()));
         }
+        let secp = Secp256k1::signing_only();
         let account = Erasing(Xpriv::decode(self.xpriv.expose()).map_err(failed)?);
-        let mut path = Vec::with_capacity(2);
-        for step in [branch.number(), index] {
-            path.push(ChildNumber::from_normal_idx(step).map_err(failed)?);
-        }
-        let child = Erasing(account.0.derive_priv(secp, &path).map_err(failed)?);
-        Ok(ChildKey(child.0.private_key))
+        let branch = Erasing(account.0.derive_priv(&secp, &steps).map_err(failed)?);
+        let public = Xpub::from_priv(&secp, &branch.0);
+        Ok(BranchKey { private: Secret::take(&mut branch.0.private_key.secret_bytes())?, public })
+    }
+
+    /// The account's own private key. Coins are never locked to it.
+    ///
+    /// # Errors
+    /// [`Error::Derivation`]; cannot happen.
+    pub fn private_key(&self) -> Result<ChildKey, Error> {
+        let account = Erasing(Xpriv::decode(self.xpriv.expose()).map_err(failed)?);
+        Ok(ChildKey(account.0.private_key))
     }
 }
 
-/// The private key of one address; erased on drop.
+/// The private key of a branch in locked memory, with its public half: a child costs one hash and one addition.
+pub struct BranchKey {
+    private: Secret,
+    public: Xpub,
+}
+
+impl BranchKey {
+    /// The private key of one address, wiped on drop. For `tr` it is the key before the tweak.
+    ///
+    /// # Errors
+    /// [`Error::Derivation`] for an index of 2^31 or more.
+    pub fn child(&self, index: u32) -> Result<ChildKey, Error> {
+        let step = ChildNumber::from_normal_idx(index).map_err(failed)?;
+        let (tweak, _) = self.public.ckd_pub_tweak(step).map_err(failed)?;
+        let unusable = |error: bitcoin::secp256k1::Error| Error::Derivation(error.to_string());
+        let branch = ChildKey(SecretKey::from_slice(self.private.expose()).map_err(unusable)?);
+        branch.0.add_tweak(&tweak.into()).map(ChildKey).map_err(unusable)
+    }
+}
+
+/// A private key; erased on drop.
 pub struct ChildKey(SecretKey);
 
 impl ChildKey {
@@ -122,6 +117,17 @@ impl ChildKey {
     #[must_use]
     pub fn expose(&self) -> &SecretKey {
         &self.0
+    }
+
+    /// The key that opens a taproot output (BIP341, "taproot_tweak_seckey"); `public` is this key's own.
+    ///
+    /// # Errors
+    /// [`Error::Derivation`]; cannot happen but by chance.
+    pub fn tweaked(&self, public: &PublicKey, merkle_root: Option<TapNodeHash>) -> Result<ChildKey, Error> {
+        let (internal, parity) = public.x_only_public_key();
+        let tweak = TapTweakHash::from_key_and_tweak(internal, merkle_root).to_scalar();
+        let even = ChildKey(if parity == Parity::Odd { self.0.negate() } else { self.0 });
+        even.0.add_tweak(&tweak).map(ChildKey).map_err(|error| Error::Derivation(error.to_string()))
     }
 }
 
@@ -137,13 +143,6 @@ struct Erasing(Xpriv);
 impl Drop for Erasing {
     fn drop(&mut self) {
         self.0.private_key.non_secure_erase();
-    }
-}
-
-fn coin_type(network: NetworkKind) -> u32 {
-    match network {
-        NetworkKind::Main => 0,
-        NetworkKind::Test => 1,
     }
 }
 
@@ -169,9 +168,11 @@ pub(crate) fn vectors(name: &str) -> Option<serde_json::Value> {
 mod tests {
     use std::str::FromStr;
 
+    use bitcoin::Network;
+    use bitcoin::hashes::Hash;
     use bitcoin::hex::FromHex;
-    use bitcoin::{Address, Network};
-    use miniscript::{Descriptor, DescriptorPublicKey};
+    use bitcoin::key::TapTweak;
+    use policies::wallet::{Branch, Keypath, Wallet};
 
     use super::*;
     use crate::keys::Entropy;
@@ -185,66 +186,79 @@ mod tests {
         Account::derive(&seed(), network, script, 0).ok().unwrap()
     }
 
-    fn address(descriptor: &str, index: u32, network: Network) -> Address {
-        let descriptor = Descriptor::<DescriptorPublicKey>::from_str(descriptor).unwrap();
-        descriptor.at_derivation_index(index).unwrap().address(network).unwrap()
+    /// The address of a wallet of one key.
+    fn address(network: Network, script: ScriptKind, branch: Branch, index: u32) -> String {
+        let key = account(network.into(), script).key().to_string();
+        let wallet = Wallet::new(network, &[script.descriptor(&format!("{key}/<0;1>/*")).unwrap()]).unwrap();
+        wallet.address(Keypath { branch, index }).unwrap().to_string()
     }
 
     #[test]
-    fn bip84_account_and_addresses_match() {
-        let account = account(NetworkKind::Main, ScriptKind::Wpkh);
-        assert_eq!(account.path(), "84h/0h/0h");
-        let pair = account.descriptors().unwrap();
-        assert!(pair.external.starts_with("wpkh([73c5da0a/84h/0h/0h]xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V/0/*)#"));
-        let at = |descriptor, index| address(descriptor, index, Network::Bitcoin).to_string();
-        assert_eq!(at(&pair.external, 0), "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu");
-        assert_eq!(at(&pair.external, 1), "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g");
-        assert_eq!(at(&pair.internal, 0), "bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el");
+    fn accounts_and_addresses_are_those_of_bip_44_49_84_and_86() {
+        use Branch::{External, Internal};
+        use ScriptKind::{Pkh, ShWpkh, Tr, Wpkh};
+        for (network, script, branch, index, expected) in [
+            (Network::Bitcoin, Pkh, External, 0, "1LqBGSKuX5yYUonjxT5qGfpUsXKYYWeabA"),
+            (Network::Testnet, ShWpkh, External, 0, "2Mww8dCYPUpKHofjgcXcBCEGmniw9CoaiD2"),
+            (Network::Bitcoin, Wpkh, External, 0, "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"),
+            (Network::Bitcoin, Wpkh, External, 1, "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g"),
+            (Network::Bitcoin, Wpkh, Internal, 0, "bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el"),
+            (
+                Network::Bitcoin,
+                Tr,
+                External,
+                0,
+                "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",
+            ),
+            (
+                Network::Bitcoin,
+                Tr,
+                Internal,
+                0,
+                "bc1p3qkhfews2uk44qtvauqyr2ttdsw7svhkl9nkm9s9c3x4ax5h60wqwruhk7",
+            ),
+        ] {
+            assert_eq!(address(network, script, branch, index), expected);
+        }
     }
 
     #[test]
-    fn bip86_account_and_addresses_match() {
-        let pair = account(NetworkKind::Main, ScriptKind::Tr).descriptors().unwrap();
-        assert!(pair.external.contains("xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtMMj92pReUsQ"));
-        let at = |descriptor, index| address(descriptor, index, Network::Bitcoin).to_string();
-        assert_eq!(at(&pair.external, 0), "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr");
-        assert_eq!(at(&pair.internal, 0), "bc1p3qkhfews2uk44qtvauqyr2ttdsw7svhkl9nkm9s9c3x4ax5h60wqwruhk7");
+    fn an_account_names_its_key_by_its_origin() {
+        let text = |network, script| account(network, script).key().to_string();
+        assert!(text(NetworkKind::Main, ScriptKind::Wpkh).starts_with("[73c5da0a/84'/0'/0']xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V"));
+        for (script, path) in [
+            (ScriptKind::ShWshMulti, "48'/1'/0'/1'"),
+            (ScriptKind::WshMulti, "48'/1'/0'/2'"),
+            (ScriptKind::Multi, "87'/1'/0'"),
+        ] {
+            assert!(text(NetworkKind::Test, script).starts_with(&format!("[73c5da0a/{path}]tpub")));
+        }
     }
 
     #[test]
-    fn coin_type_is_1_on_test_networks() {
-        let account = account(NetworkKind::Test, ScriptKind::Wpkh);
-        assert_eq!(account.path(), "84h/1h/0h");
-        let pair = account.descriptors().unwrap();
-        assert!(pair.internal.contains("/84h/1h/0h]tpub") && pair.internal.contains("/1/*)#"));
-    }
-
-    #[test]
-    fn a_child_key_belongs_to_the_script_that_the_descriptor_gives() {
+    fn a_child_key_is_that_of_bip32_and_its_tweak_that_of_bip341() {
         let secp = Secp256k1::new();
-        for script in [ScriptKind::Wpkh, ScriptKind::Tr] {
-            let account = account(NetworkKind::Test, script);
-            let pair = account.descriptors().unwrap();
-            for (branch, text) in [(Branch::External, &pair.external), (Branch::Internal, &pair.internal)] {
-                let key = account.child(&secp, branch, 7).ok().unwrap();
-                let public = key.expose().public_key(&secp);
-                let expected = match script {
-                    ScriptKind::Wpkh => {
-                        Address::p2wpkh(&bitcoin::CompressedPublicKey(public), Network::Regtest)
-                    }
-                    ScriptKind::Tr => {
-                        Address::p2tr(&secp, public.x_only_public_key().0, None, Network::Regtest)
-                    }
-                };
-                assert_eq!(address(text, 7, Network::Regtest), expected);
+        let account = account(NetworkKind::Test, ScriptKind::Multi);
+        let steps: Vec<_> = [5, 1].map(|step| ChildNumber::from_normal_idx(step).unwrap()).into();
+        for index in 0..8 {
+            let key = account.branch(&steps).ok().unwrap().child(index).ok().unwrap();
+            let path = [&steps[..], &[ChildNumber::from_normal_idx(index).unwrap()]].concat();
+            let public = account.key().xpub.derive_pub(&secp, &path).unwrap().public_key;
+            assert_eq!(key.expose().public_key(&secp), public);
+            let root = TapNodeHash::from_byte_array([9; 32]);
+            for root in [None, Some(root)] {
+                let expected = key.expose().keypair(&secp).tap_tweak(&secp, root).to_keypair();
+                let found = key.tweaked(&public, root).ok().unwrap().expose().keypair(&secp);
+                assert_eq!(found.x_only_public_key(), expected.x_only_public_key());
             }
         }
     }
 
     #[test]
-    fn indexes_and_accounts_past_2_to_31_are_refused() {
+    fn indexes_and_accounts_past_2_to_31_and_hardened_branches_are_refused() {
         let account = account(NetworkKind::Test, ScriptKind::Tr);
-        assert!(account.child(&Secp256k1::new(), Branch::External, 1 << 31).is_err());
+        assert!(account.branch(&[]).ok().unwrap().child(1 << 31).is_err());
+        assert!(account.branch(&[ChildNumber::from_hardened_idx(0).unwrap()]).is_err());
         assert!(Account::derive(&seed(), NetworkKind::Test, ScriptKind::Tr, 1 << 31).is_err());
     }
 

@@ -5,31 +5,54 @@ use std::collections::BTreeMap;
 use bitcoin::{Amount, Network, OutPoint, Txid};
 use policies::authority::{Authority, SignedAuthority};
 use policies::clear;
-use policies::codec::Canonical;
+use policies::codec::{Canonical, CodecError};
 use policies::examine::Marks;
 use policies::history::{Charge, History};
 use policies::id::{AuthorityId, SpendId, VaultId, WalletId};
+use policies::message::bip137::SIGNATURE_LEN;
 use policies::permit::Permit;
-use policies::wallet::Wallet;
+use policies::wallet::{Wallet, WalletKey};
 
-use crate::Error;
 use crate::intent::Intent;
 use crate::key_record::{KeyTerms, open_content};
 use crate::record::Kind;
 use crate::seal::DataKey;
 use crate::secret::Secret;
 use crate::store::{Head, Store};
+use crate::wallet_record::Registration;
+use crate::{Error, sign};
 
-/// A key of the store; its seed stays sealed in the file.
+/// A key of the store under the name of its wallet; its seed stays sealed in the file.
+#[derive(Clone)]
 pub struct Key {
-    /// Sequence number of its record.
+    /// Sequence number of the record that holds its seed.
     pub sequence: u64,
-    /// Everything but its secret.
+    /// Everything but its secret; under another name than the seed's first key for a wallet that was registered on it.
     pub terms: KeyTerms,
-    /// Its wallet.
-    pub wallet: Wallet,
-    /// Fingerprint of its master key (BIP32).
-    pub fingerprint: [u8; 4],
+    /// Its public part, with its origin.
+    pub own: WalletKey,
+    /// A cosigner's signature over its key record (BIP129).
+    pub bsms: Option<[u8; SIGNATURE_LEN]>,
+    /// Its wallet; `None` for a cosigner's key that waits for its descriptor.
+    pub wallet: Option<Wallet>,
+}
+
+impl Key {
+    /// This key with a wallet under a name.
+    ///
+    /// # Errors
+    /// [`Error::Record`] where the registration is not of this key.
+    pub fn registered(&self, registration: &Registration) -> Result<Key, Error> {
+        let wrong = |error: &dyn std::fmt::Display| Error::Record(CodecError::invalid("wallet", error));
+        let wallet = Wallet::new(self.terms.network, &registration.descriptors).map_err(|e| wrong(&e))?;
+        let own = usize::try_from(registration.own).ok().and_then(|own| wallet.keys().get(own));
+        Ok(Key {
+            own: own.ok_or_else(|| wrong(&"it has no such key"))?.clone(),
+            terms: KeyTerms { wallet: registration.name.clone(), ..self.terms.clone() },
+            wallet: Some(wallet),
+            ..self.clone()
+        })
+    }
 }
 
 /// A spend that was journalled, and so counts as signed.
@@ -95,9 +118,9 @@ impl Journal {
                     let intent = Intent::from_bytes(unsealed()?.expose()).map_err(Error::Record)?;
                     journal.add_intent(Head { sequence, hash: entry.hash }, &intent);
                 }
+                Kind::Wallet => journal.add_wallet(unsealed()?.expose())?,
                 Kind::Genesis | Kind::Keyslot | Kind::KeyslotRetire | Kind::Tear => {}
-                Kind::Wallet
-                | Kind::PolicyPin
+                Kind::PolicyPin
                 | Kind::Revocations
                 | Kind::Permit
                 | Kind::Done
@@ -119,7 +142,25 @@ impl Journal {
         let (seed, terms) = open_content(content)?;
         let account = terms.account(&seed)?;
         let wallet = terms.wallet(&account)?;
-        self.keys.push(Key { sequence, terms, wallet, fingerprint: account.fingerprint().to_bytes() });
+        let bsms = if wallet.is_none() { Some(sign::key_record(&account, &terms.wallet)?) } else { None };
+        self.keys.push(Key { sequence, own: account.key().clone(), terms, bsms, wallet });
+        Ok(())
+    }
+
+    /// Takes up a WALLET record.
+    ///
+    /// # Errors
+    /// [`Error::Record`].
+    pub fn add_wallet(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let registration = Registration::from_bytes(bytes).map_err(Error::Record)?;
+        let of_seed = |key: &&mut Key| key.sequence == registration.key;
+        let key = self.keys.iter_mut().find(of_seed).ok_or(Error::NoSuchRecord(registration.key))?;
+        let registered = key.registered(&registration)?;
+        if key.terms.wallet == registration.name {
+            *key = registered;
+        } else {
+            self.keys.push(registered);
+        }
         Ok(())
     }
 
@@ -176,7 +217,7 @@ impl Journal {
     /// The key of a wallet.
     #[must_use]
     pub fn key_of(&self, wallet: WalletId) -> Option<&Key> {
-        self.keys.iter().find(|key| key.wallet.id() == wallet)
+        self.keys.iter().find(|key| key.wallet.as_ref().is_some_and(|own| own.id() == wallet))
     }
 
     /// An authority that is or was pinned.
@@ -203,17 +244,17 @@ impl Journal {
         self.by_spend.get(spend).and_then(|at| self.intents.get(*at))
     }
 
-    /// What clearing a spend of this key needs to know.
+    /// What clearing a spend of this key's wallet needs to know.
     #[must_use]
-    pub fn view<'a>(&'a self, store: &'a Store, key: &'a Key) -> View<'a> {
+    pub fn view<'a>(&'a self, store: &'a Store, key: &'a Key, wallet: WalletId) -> View<'a> {
         let same_say = |journalled: &&Journalled| match key.terms.authority {
-            None => journalled.wallet == key.wallet.id(),
+            None => journalled.wallet == wallet,
             Some(_) => self
                 .key_of(journalled.wallet)
                 .is_some_and(|other| other.terms.authority == key.terms.authority),
         };
         let charges = self.intents.iter().filter(same_say).map(|intent| intent.charge.clone()).collect();
-        View { journal: self, store, key, history: History::of_journal(charges) }
+        View { journal: self, store, key, wallet, history: History::of_journal(charges) }
     }
 }
 
@@ -222,13 +263,14 @@ pub struct View<'a> {
     journal: &'a Journal,
     store: &'a Store,
     key: &'a Key,
+    wallet: WalletId,
     history: History,
 }
 
 impl clear::Journal for View<'_> {
     fn signed(&self, outpoint: &OutPoint) -> Vec<(SpendId, Amount)> {
         // A coin has one script, so it belongs to one wallet: what another wallet's file claimed of it means nothing.
-        self.journal.by_coin.get(&(self.key.wallet.id(), *outpoint)).cloned().unwrap_or_default()
+        self.journal.by_coin.get(&(self.wallet, *outpoint)).cloned().unwrap_or_default()
     }
 
     fn history(&self) -> &History {
@@ -236,7 +278,7 @@ impl clear::Journal for View<'_> {
     }
 
     fn marks(&self) -> Marks {
-        let marks = self.journal.marks.get(&self.key.wallet.id()).copied().unwrap_or_default();
+        let marks = self.journal.marks.get(&self.wallet).copied().unwrap_or_default();
         Marks { kept: true, ..marks }
     }
 

@@ -20,7 +20,7 @@ pub struct KeyTerms {
     pub wallet: String,
     /// Its network, for ever.
     pub network: Network,
-    /// Script of its addresses.
+    /// What its account is for.
     pub kind: ScriptKind,
     /// Account level of its path (BIP44).
     pub account: u32,
@@ -76,13 +76,15 @@ impl KeyTerms {
         Account::derive(seed, NetworkKind::from(self.network), self.kind, self.account)
     }
 
-    /// The wallet of an account of this key.
+    /// The wallet of an account of this key; `None` where one key makes none.
     ///
     /// # Errors
     /// [`Error::Derivation`]; cannot happen for descriptors of this vault's making.
-    pub fn wallet(&self, account: &Account) -> Result<Wallet, Error> {
-        let pair = account.descriptors()?;
-        Wallet::new(self.network, &[pair.external, pair.internal])
+    pub fn wallet(&self, account: &Account) -> Result<Option<Wallet>, Error> {
+        let descriptor = self.kind.descriptor(&format!("{}/<0;1>/*", account.key()));
+        descriptor
+            .map(|text| Wallet::new(self.network, &[text]))
+            .transpose()
             .map_err(|error| Error::Derivation(error.to_string()))
     }
 }

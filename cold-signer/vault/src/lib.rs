@@ -38,6 +38,7 @@ pub mod service;
 pub mod sign;
 pub mod store;
 pub mod terminal;
+pub mod wallet_record;
 
 mod sys;
 

@@ -1,120 +1,265 @@
 //! Signatures: only over what was cleared, deterministic, verified before they leave.
 //!
-//! ECDSA with RFC 6979 nonces and low R (BIP143, SIGHASH_ALL); BIP340 with no auxiliary randomness (BIP341, key path,
-//! SIGHASH_DEFAULT). Sighashes by `bitcoin::sighash`, over scripts that the registered descriptor gives.
+//! ECDSA with RFC 6979 nonces and low R, SIGHASH_ALL (legacy and BIP143); BIP340 with no auxiliary randomness,
+//! SIGHASH_DEFAULT (BIP341; key path where the key is the internal one, else every leaf where it counts, BIP342).
+//! Sighashes by `bitcoin::sighash`, over scripts that the registered descriptor gives.
 
-use bitcoin::key::TapTweak;
-use bitcoin::secp256k1::{All, Keypair, Message, Secp256k1};
+pub mod helper;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bitcoin::hashes::Hash;
+use bitcoin::secp256k1::{All, Keypair, Message, PublicKey, Secp256k1, XOnlyPublicKey};
 use bitcoin::sighash::{Prevouts, SighashCache};
-use bitcoin::{EcdsaSighashType, TapSighashType, Transaction, TxOut};
-use cold_wire::InputSignature;
+use bitcoin::sign_message::signed_msg_hash;
+use bitcoin::{EcdsaSighashType, ScriptBuf, TapLeafHash, TapSighashType, Transaction, TxOut};
+use cold_wire::KeyInfo;
 use policies::clear::Cleared;
-use policies::spend::SpendInput;
-use policies::wallet::{ScriptKind, Wallet};
+use policies::message::bip137::{KeyAddress, SIGNATURE_LEN, signature_bytes};
+use policies::signature::InputSignature;
+use policies::spend::{Spend, SpendInput};
+use policies::wallet::{Branch, Derived, Keypath, Lock, Locks, Taproot, Wallet, WalletKind};
 
-use crate::derive::Account;
+use crate::derive::{Account, BranchKey, ChildKey};
 use crate::{Error, random};
 
-/// Signs every input of a cleared spend.
+/// Signs every input of a cleared spend, by every place of the account's key whose signature counts.
 ///
 /// # Errors
 /// [`Error::Signature`] when anything at all is not as it must be; then no signature leaves.
 pub fn sign(cleared: &Cleared, wallet: &Wallet, account: &Account) -> Result<Vec<InputSignature>, Error> {
-    let mut secp = Secp256k1::new();
-    // Blinds the context against side channels; no signature depends on it.
-    secp.seeded_randomize(&random::array()?);
-    let transaction = cleared.spend().unsigned_transaction();
-    let mut prevouts = Vec::new();
-    for input in cleared.spend().inputs() {
-        let script_pubkey = wallet.script(input.keypath).ok_or(Error::Signature("an input has no script"))?;
-        prevouts.push(TxOut { value: input.value, script_pubkey });
+    let point = account.key().xpub.public_key;
+    let own = wallet.keys().iter().position(|key| key.xpub.public_key == point);
+    let own = own.ok_or(Error::Signature("the wallet is not one of this key"))?;
+    let spend = cleared.spend();
+    let mut coins = Vec::new();
+    for input in spend.inputs() {
+        coins.push(wallet.derived(input.keypath).ok_or(Error::Signature("an input has no script"))?);
     }
-    let mut signer = Signer { secp, wallet, account, prevouts, sighashes: SighashCache::new(&transaction) };
-    cleared
-        .spend()
-        .inputs()
-        .iter()
-        .enumerate()
-        .map(|(index, input)| match wallet.kind() {
-            ScriptKind::Wpkh => signer.ecdsa(index, input),
-            ScriptKind::Tr => signer.schnorr(index, input),
-        })
-        .collect()
+    let prevouts = spend.inputs().iter().zip(&coins);
+    let prevouts = prevouts
+        .map(|(input, coin)| TxOut { value: input.value, script_pubkey: coin.script.clone() })
+        .collect();
+    let work = Arc::new(Work { spend: spend.clone(), wallet: wallet.clone(), own, coins, prevouts });
+    let (count, theirs) = (work.coins.len(), account.copy()?);
+    let half = if count < WORTH_SHARING { count } else { count.div_ceil(2) };
+    let shared = Arc::clone(&work);
+    let other = helper::run(move || shared.sign(half..count, &theirs));
+    let mut signatures = work.sign(0..half, account)?;
+    signatures.extend(match other {
+        Some(other) => other.recv().map_err(|_| Error::Signature("the signing thread ended"))??,
+        None => work.sign(half..count, account)?,
+    });
+    Ok(signatures)
+}
+
+/// Fewer inputs than this are signed before a second thread would have begun.
+const WORTH_SHARING: usize = 16;
+
+/// What both threads look at.
+struct Work {
+    spend: Spend,
+    wallet: Wallet,
+    own: usize,
+    coins: Vec<Arc<Derived>>,
+    prevouts: Vec<TxOut>,
+}
+
+impl Work {
+    fn sign(&self, inputs: Range<usize>, account: &Account) -> Result<Vec<InputSignature>, Error> {
+        let transaction = self.spend.unsigned_transaction();
+        let mut signer = Signer {
+            secp: randomised()?,
+            wallet: &self.wallet,
+            account,
+            prevouts: &self.prevouts,
+            sighashes: SighashCache::new(&transaction),
+            branches: BTreeMap::new(),
+        };
+        let mut counted: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
+        let mut signatures = Vec::new();
+        let coins = self.spend.inputs().iter().zip(&self.coins).enumerate();
+        for (index, (input, coin)) in coins.skip(inputs.start).take(inputs.len()) {
+            let places = counted
+                .entry(input.sequence)
+                .or_insert_with(|| places(&self.wallet, self.own, &locks(&self.spend, input)));
+            if places.is_empty() {
+                return Err(Error::Signature("no open path of an input needs this key"));
+            }
+            for place in places.iter() {
+                signatures.push(signer.input(index, input, coin, *place)?);
+            }
+        }
+        Ok(signatures)
+    }
+}
+
+/// What an input's script sees of time.
+#[must_use]
+pub fn locks(spend: &Spend, input: &SpendInput) -> Locks {
+    Locks { version: spend.version(), lock_time: spend.lock_time(), sequence: input.sequence }
+}
+
+/// The wallet's places at which a key signs under these locks. A taproot output's internal key needs no other place.
+#[must_use]
+pub fn places(wallet: &Wallet, own: usize, locks: &Locks) -> BTreeSet<usize> {
+    let is_own = |place: &usize| wallet.places().get(*place).is_some_and(|place| place.key == Some(own));
+    let counted: BTreeSet<usize> =
+        wallet.paths().iter().flat_map(|path| path.signers(locks)).filter(is_own).collect();
+    let internal = wallet.places().len().saturating_sub(1);
+    if wallet.is_taproot() && counted.contains(&internal) { [internal].into() } else { counted }
+}
+
+/// A cosigner's signature over its key record (BIP129, round 1), by the account's own key. It begins with `BSMS` behind
+/// the prefix of signed messages, so it is no transaction's (check C32).
+///
+/// # Errors
+/// [`Error::Signature`] when it does not verify.
+pub fn key_record(account: &Account, name: &str) -> Result<[u8; SIGNATURE_LEN], Error> {
+    let secp = randomised()?;
+    let text = KeyInfo::bsms_text(&account.key().to_string(), name);
+    let message = Message::from_digest(signed_msg_hash(&text).to_byte_array());
+    let signature = secp.sign_ecdsa_recoverable(&message, account.private_key()?.expose());
+    if secp.recover_ecdsa(&message, &signature) != Ok(account.key().xpub.public_key) {
+        return Err(Error::Signature("a fresh signature does not verify"));
+    }
+    let (recovery, compact) = signature.serialize_compact();
+    u8::try_from(recovery.to_i32())
+        .ok()
+        .and_then(|recovery| signature_bytes(KeyAddress::P2pkh, recovery, &compact))
+        .ok_or(Error::Signature("no recovery number"))
+}
+
+/// Blinded against side channels; no signature depends on it.
+fn randomised() -> Result<Secp256k1<All>, Error> {
+    let mut secp = Secp256k1::new();
+    secp.seeded_randomize(&random::array()?);
+    Ok(secp)
 }
 
 struct Signer<'a> {
     secp: Secp256k1<All>,
     wallet: &'a Wallet,
     account: &'a Account,
-    prevouts: Vec<TxOut>,
+    prevouts: &'a [TxOut],
+    /// Shares what all inputs hash alike (BIP143, BIP341).
     sighashes: SighashCache<&'a Transaction>,
+    branches: BTreeMap<(usize, Branch), BranchKey>,
 }
 
 impl Signer<'_> {
-    fn ecdsa(&mut self, index: usize, input: &SpendInput) -> Result<InputSignature, Error> {
-        let prevout = self.prevouts.get(index).ok_or(Error::Signature("an input has no prevout"))?;
-        let sighash = self
-            .sighashes
-            .p2wpkh_signature_hash(index, &prevout.script_pubkey, prevout.value, EcdsaSighashType::All)
-            .map_err(|_| Error::Signature("no sighash"))?;
-        let message = Message::from(sighash);
-        let child = self.account.child(&self.secp, input.keypath.branch, input.keypath.index)?;
-        let public = child.expose().public_key(&self.secp);
-        self.must_be_ours(input, |expected| expected.inner == public)?;
-        let signature = self.secp.sign_ecdsa_low_r(&message, child.expose());
-        self.secp
-            .verify_ecdsa(&message, &signature, &public)
-            .map_err(|_| Error::Signature("a fresh signature does not verify"))?;
-        let signature = bitcoin::ecdsa::Signature { signature, sighash_type: EcdsaSighashType::All };
-        Ok(InputSignature {
-            input: number(index)?,
-            public_key: public.serialize().to_vec(),
-            signature: signature.to_vec(),
-        })
-    }
-
-    fn schnorr(&mut self, index: usize, input: &SpendInput) -> Result<InputSignature, Error> {
-        let sighash = self
-            .sighashes
-            .taproot_key_spend_signature_hash(index, &Prevouts::All(&self.prevouts), TapSighashType::Default)
-            .map_err(|_| Error::Signature("no sighash"))?;
-        let message = Message::from(sighash);
-        let child = self.account.child(&self.secp, input.keypath.branch, input.keypath.index)?;
-        let mut keypair = Keypair::from_secret_key(&self.secp, child.expose());
-        let (internal, _) = keypair.x_only_public_key();
-        self.must_be_ours(input, |expected| expected.inner.x_only_public_key().0 == internal)?;
-        let mut tweaked = keypair.tap_tweak(&self.secp, None).to_keypair();
-        let signature = self.secp.sign_schnorr_no_aux_rand(&message, &tweaked);
-        let (output_key, _) = tweaked.x_only_public_key();
-        tweaked.non_secure_erase();
-        keypair.non_secure_erase();
-        let script = bitcoin::ScriptBuf::new_p2tr(&self.secp, internal, None);
-        if self.prevouts.get(index).is_none_or(|prevout| prevout.script_pubkey != script) {
-            return Err(Error::Signature("a taproot script is not that of its internal key"));
-        }
-        self.secp
-            .verify_schnorr(&signature, &message, &output_key)
-            .map_err(|_| Error::Signature("a fresh signature does not verify"))?;
-        Ok(InputSignature {
-            input: number(index)?,
-            public_key: internal.serialize().to_vec(),
-            signature: signature.as_ref().to_vec(),
-        })
-    }
-
-    /// The private key derived here must be the one whose public key the descriptor gives.
-    fn must_be_ours(
-        &self,
+    fn input(
+        &mut self,
+        index: usize,
         input: &SpendInput,
-        is_ours: impl FnOnce(&bitcoin::PublicKey) -> bool,
-    ) -> Result<(), Error> {
-        match self.wallet.public_key(input.keypath) {
-            Some(expected) if is_ours(&expected) => Ok(()),
-            _ => Err(Error::Signature("the derived key is not the wallet's")),
+        coin: &Arc<Derived>,
+        place: usize,
+    ) -> Result<InputSignature, Error> {
+        let expected = coin.keys.get(place).ok_or(Error::Signature("a place has no key"))?.inner;
+        let child = self.child(input, place)?;
+        let all = EcdsaSighashType::All;
+        let message = match &coin.lock {
+            Lock::Taproot(taproot) => {
+                let leaf = taproot.leaves.iter().find(|leaf| leaf.places.contains(&place));
+                let leaf = leaf.map(|leaf| leaf.hash);
+                return Ok(InputSignature {
+                    input: number(index)?,
+                    public_key: expected.x_only_public_key().0.serialize().to_vec(),
+                    leaf,
+                    signature: self.schnorr(index, taproot, coin, leaf, &expected, &child)?,
+                });
+            }
+            Lock::Key { .. } if self.wallet.kind() == WalletKind::Pkh => self.legacy(index, &coin.script)?,
+            Lock::Redeem { redeem_script } => self.legacy(index, redeem_script)?,
+            Lock::Key { redeem_script } => {
+                let code = redeem_script.as_ref().unwrap_or(&coin.script);
+                let sighash = self.sighashes.p2wpkh_signature_hash(index, code, input.value, all);
+                Message::from(sighash.map_err(|_| no_sighash())?)
+            }
+            Lock::Witness { witness_script, .. } => {
+                let sighash = self.sighashes.p2wsh_signature_hash(index, witness_script, input.value, all);
+                Message::from(sighash.map_err(|_| no_sighash())?)
+            }
+        };
+        Ok(InputSignature {
+            input: number(index)?,
+            public_key: expected.serialize().to_vec(),
+            leaf: None,
+            signature: self.ecdsa(&message, &expected, &child)?,
+        })
+    }
+
+    fn child(&mut self, input: &SpendInput, place: usize) -> Result<ChildKey, Error> {
+        let Keypath { branch, index } = input.keypath;
+        let at = (place, branch);
+        if !self.branches.contains_key(&at) {
+            let place = self.wallet.places().get(place).ok_or(Error::Signature("there is no such place"))?;
+            self.branches.insert(at, self.account.branch(place.steps(branch))?);
         }
+        self.branches.get(&at).ok_or(Error::Signature("a branch has no key"))?.child(index)
+    }
+
+    fn legacy(&self, index: usize, code: &ScriptBuf) -> Result<Message, Error> {
+        self.sighashes
+            .legacy_signature_hash(index, code, EcdsaSighashType::All.to_u32())
+            .map(Message::from)
+            .map_err(|_| no_sighash())
+    }
+
+    /// Verifying by the key that the descriptor gives proves as well that the private key derived here is its own.
+    fn ecdsa(&self, message: &Message, expected: &PublicKey, child: &ChildKey) -> Result<Vec<u8>, Error> {
+        let signature = self.secp.sign_ecdsa_low_r(message, child.expose());
+        self.secp.verify_ecdsa(message, &signature, expected).map_err(|_| wrong())?;
+        Ok(bitcoin::ecdsa::Signature { signature, sighash_type: EcdsaSighashType::All }.to_vec())
+    }
+
+    /// The same by the leaf's key, or by the output's key as it stands in the script.
+    fn schnorr(
+        &mut self,
+        index: usize,
+        taproot: &Taproot,
+        coin: &Derived,
+        leaf: Option<TapLeafHash>,
+        expected: &PublicKey,
+        child: &ChildKey,
+    ) -> Result<Vec<u8>, Error> {
+        let (prevouts, sighash_type) = (Prevouts::All(self.prevouts), TapSighashType::Default);
+        let sighash = match leaf {
+            Some(leaf) => {
+                self.sighashes.taproot_script_spend_signature_hash(index, &prevouts, leaf, sighash_type)
+            }
+            None => self.sighashes.taproot_key_spend_signature_hash(index, &prevouts, sighash_type),
+        };
+        let message = Message::from(sighash.map_err(|_| no_sighash())?);
+        let (mut keypair, verifying) = match leaf {
+            Some(_) => (Keypair::from_secret_key(&self.secp, child.expose()), expected.x_only_public_key().0),
+            None => {
+                let tweaked = child.tweaked(expected, taproot.merkle_root)?;
+                let program = coin.script.as_bytes().get(2..).unwrap_or_default();
+                let output = XOnlyPublicKey::from_slice(program).map_err(|_| wrong())?;
+                (Keypair::from_secret_key(&self.secp, tweaked.expose()), output)
+            }
+        };
+        let signature = self.secp.sign_schnorr_no_aux_rand(&message, &keypair);
+        keypair.non_secure_erase();
+        self.secp.verify_schnorr(&signature, &message, &verifying).map_err(|_| wrong())?;
+        Ok(signature.as_ref().to_vec())
     }
 }
 
 fn number(index: usize) -> Result<u32, Error> {
     u32::try_from(index).map_err(|_| Error::Signature("too many inputs"))
 }
+
+fn no_sighash() -> Error {
+    Error::Signature("no sighash")
+}
+
+fn wrong() -> Error {
+    Error::Signature("a fresh signature does not verify by the wallet's key")
+}
+
+#[cfg(test)]
+mod tests;

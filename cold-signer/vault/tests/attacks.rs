@@ -203,7 +203,7 @@ fn work(path: &Path) -> ExitCode {
     let script = policies::wallet::ScriptKind::Tr;
     let account =
         cold_vault::derive::Account::derive(&seed, bitcoin::NetworkKind::Test, script, 0).ok().unwrap();
-    account.descriptors().unwrap();
+    account.copy().unwrap().branch(&[]).unwrap().child(0).unwrap();
     use std::io::{Read, Write};
     (&ours).write_all(b"signed").unwrap();
     let mut reply = [0; 6];

@@ -26,10 +26,10 @@ mod status;
 pub use fault::{Fault, FaultKind, decode_findings, encode_findings};
 pub use frame::{FrameError, MAX_FRAME_LEN, read_frame, write_frame};
 pub use key::KeyInfo;
-pub use reply::{InputSignature, Reply, ReplyBody, Signed};
-pub use request::{Bundle, MAX_PERMIT_LEN, NewKey, Request, RequestBody};
+pub use reply::{Reply, ReplyBody, Signed};
+pub use request::{Bundle, MAX_PERMIT_LEN, NewKey, RegisterWallet, Request, RequestBody};
 pub use review::{Replaced, Review, ReviewApproval, ReviewChange, Voucher};
 pub use status::{ControlState, VaultStatus};
 
 /// Version of this protocol; `Hello` on both sides must name the same.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;

@@ -9,7 +9,7 @@ use policies::id::{AuthorityId, VaultId};
 use policies::identity::PublicKey;
 use policies::permit::Receipt;
 use policies::policy::MAX_NAME_LEN;
-use policies::spend::MAX_ITEMS;
+use policies::signature::{InputSignature, MAX_SIGNATURES};
 
 /// Most keys of a store.
 const MAX_KEYS: usize = 10_000;
@@ -36,7 +36,7 @@ pub enum ReplyBody {
         /// The store's vault.
         vault: VaultId,
     },
-    /// To `NewKey`.
+    /// To `NewKey` and `RegisterWallet`; there without a signature while consent is missing.
     Key(KeyInfo),
     /// To `List`.
     Keys {
@@ -66,21 +66,10 @@ pub enum ReplyBody {
     Fault(Fault),
 }
 
-/// A signature for one input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputSignature {
-    /// Index of the input.
-    pub input: u32,
-    /// The key: 33 bytes for ECDSA, 32 for taproot.
-    pub public_key: Vec<u8>,
-    /// DER with sighash byte (ECDSA), or 64 bytes (BIP340, sighash DEFAULT).
-    pub signature: Vec<u8>,
-}
-
 /// Signatures and the receipt for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
-    /// One for each input, in order.
+    /// In the order of the inputs; several for an input where the key stands in several places.
     pub signatures: Vec<InputSignature>,
     /// What the vault says it signed.
     pub receipt: Receipt,
@@ -122,11 +111,7 @@ impl Canonical for Reply {
             }
             ReplyBody::Signed(signed) => {
                 to.u8(6);
-                to.list(&signed.signatures, |to, signature| {
-                    to.u32(signature.input);
-                    to.string(&signature.public_key);
-                    to.string(&signature.signature);
-                });
+                to.list(&signed.signatures, |to, signature| signature.encode(to));
                 to.string(&signed.receipt.to_bytes());
             }
             ReplyBody::Receipts(receipts) => {
@@ -157,13 +142,7 @@ impl Canonical for Reply {
             },
             5 => ReplyBody::Review(Box::new(decode_review(from)?)),
             6 => ReplyBody::Signed(Signed {
-                signatures: from.list("signatures", MAX_ITEMS, |from| {
-                    Ok(InputSignature {
-                        input: from.u32("input")?,
-                        public_key: from.string("public key", 33)?.to_vec(),
-                        signature: from.string("signature", 80)?.to_vec(),
-                    })
-                })?,
+                signatures: from.list("signatures", MAX_SIGNATURES, InputSignature::decode)?,
                 receipt: receipt(from)?,
             }),
             7 => ReplyBody::Receipts(from.list("receipts", MAX_RECEIPTS, receipt)?),

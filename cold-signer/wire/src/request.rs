@@ -6,12 +6,12 @@ use policies::approval::{Approval, MAX_APPROVALS};
 use policies::check::Check;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
 use policies::evidence::Evidence;
-use policies::id::SpendId;
+use policies::id::{SpendId, WalletId};
 use policies::permit::Permit;
 use policies::policy::{MAX_NAME_LEN, Window};
 use policies::request::SignedRequest;
 use policies::spend::{MAX_ITEMS, Spend};
-use policies::wallet::ScriptKind;
+use policies::wallet::{MAX_DESCRIPTOR_LEN, ScriptKind};
 
 /// Most permits of one bundle.
 const MAX_PERMITS: usize = 64;
@@ -65,6 +65,19 @@ pub enum RequestBody {
     },
     /// Every receipt so far.
     Receipts,
+    /// Bind a wallet to a name, for ever.
+    RegisterWallet(RegisterWallet),
+}
+
+/// A wallet to be registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterWallet {
+    /// Its name: that of a cosigner's key without a wallet, or a new one.
+    pub name: String,
+    /// One multipath descriptor (BIP389) or a pair.
+    pub descriptors: Vec<String>,
+    /// The whole id of the wallet that was consented to; without it the vault only says what it would register.
+    pub consent: Option<WalletId>,
 }
 
 /// A key to be made.
@@ -74,7 +87,7 @@ pub struct NewKey {
     pub wallet: String,
     /// Its network, for ever.
     pub network: Network,
-    /// Script of its addresses.
+    /// What its account is for.
     pub kind: ScriptKind,
     /// 12 or 24 backup words (BIP39).
     pub words: u8,
@@ -169,6 +182,12 @@ impl Canonical for Request {
                 to.list(accepted, |to, check| to.u8(check.number()));
             }
             RequestBody::Receipts => to.u8(7),
+            RequestBody::RegisterWallet(wallet) => {
+                to.u8(8);
+                to.string(wallet.name.as_bytes());
+                to.list(&wallet.descriptors, |to, text| to.string(text.as_bytes()));
+                to.option(wallet.consent.as_ref(), |to, id| to.fixed(id.as_bytes()));
+            }
         }
     }
 
@@ -192,6 +211,12 @@ impl Canonical for Request {
                 })?,
             },
             7 => RequestBody::Receipts,
+            8 => RequestBody::RegisterWallet(RegisterWallet {
+                name: from.text("wallet", MAX_NAME_LEN)?,
+                descriptors: from
+                    .list("descriptors", 2, |from| from.text("descriptor", MAX_DESCRIPTOR_LEN))?,
+                consent: from.option("consent", |from| from.fixed("consent").map(WalletId::from_bytes))?,
+            }),
             other => return Err(CodecError::invalid("request kind", format!("{other} is not known"))),
         };
         Ok(Self { id, deadline, body })

@@ -10,7 +10,7 @@ use policies::id::{PermitId, SpendId};
 use policies::policy::MAX_NAME_LEN;
 use policies::request::{MAX_PURPOSE_LEN, Recipient};
 use policies::spend::MAX_ITEMS;
-use policies::wallet::Keypath;
+use policies::wallet::{Keypath, MAX_DESCRIPTOR_LEN};
 
 /// Longest line of text, in bytes.
 const MAX_LINE_LEN: usize = 1_024;
@@ -90,6 +90,8 @@ pub struct Review {
     pub fee: Amount,
     /// Upper bound of the signed size, in virtual bytes.
     pub vsize: u64,
+    /// Of a wallet of several keys: its paths in words, whether each is open, and what this vault's key gives.
+    pub path: Vec<String>,
     /// When it can be mined, where that is not at once: locktime and relative locks in words.
     pub timing: Vec<String>,
     /// Every check and rule.
@@ -131,6 +133,7 @@ pub(crate) fn encode_review(to: &mut Encoder, review: &Review) {
     });
     to.amount(review.fee);
     to.u64(review.vsize);
+    to.list(&review.path, |to, line| to.string(line.as_bytes()));
     to.list(&review.timing, |to, line| to.string(line.as_bytes()));
     encode_findings(to, &review.findings);
     to.option(review.voucher.as_ref(), encode_voucher);
@@ -161,6 +164,7 @@ pub(crate) fn decode_review(from: &mut Decoder<'_>) -> Result<Review, CodecError
         })?,
         fee: from.amount("fee")?,
         vsize: from.u64("vsize")?,
+        path: from.list("path", 1_000, |from| from.text("path", MAX_DESCRIPTOR_LEN))?,
         timing: from.list("timing", MAX_ITEMS, |from| from.text("timing", MAX_LINE_LEN))?,
         findings: decode_findings(from)?,
         voucher: from.option("voucher", decode_voucher)?,
@@ -229,6 +233,7 @@ mod tests {
             change: vec![ReviewChange { recipient, keypath: Keypath { branch: Branch::Internal, index: 3 } }],
             fee: Amount::ONE_SAT,
             vsize: 141,
+            path: vec![name("2 of 3")],
             timing: vec![name("later")],
             findings: vec![Finding::ask(Check::SIGNED_BEFORE, "before").hint("compare")],
             voucher: Some(Voucher {

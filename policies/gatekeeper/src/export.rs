@@ -6,15 +6,12 @@ use policies::codec::clean_text;
 use policies::id::AuthorityId;
 use policies::identity::{Namespace, PublicKey, SshSig};
 use policies::permit::vault_id;
-use policies::wallet::{Branch, Wallet, export_text};
+use policies::wallet::{Branch, MAX_DESCRIPTOR_LEN, Wallet, export_text};
 use psbt_tools::display::{escape, network_from_word};
 use serde_json::Value;
 
 /// Largest export, in bytes.
 pub const MAX_EXPORT_LEN: u64 = 64 << 10;
-
-/// Longest field of the signed text, in bytes.
-const MAX_FIELD_LEN: usize = 4_096;
 
 /// An export whose signature and identities were verified.
 #[derive(Debug, Clone)]
@@ -56,7 +53,7 @@ impl VaultExport {
         }
         // The signed text is one field a line: a field with a line break would blur them.
         for (what, text) in [("wallet", &name), ("external", &external), ("internal", &internal)] {
-            clean_text(what, text, MAX_FIELD_LEN).map_err(|error| refuse(error.to_string()))?;
+            clean_text(what, text, MAX_DESCRIPTOR_LEN).map_err(|error| refuse(error.to_string()))?;
         }
         let network: Network = network_from_word(&word)?;
         let birthday = optional(&document, "birthday", Value::as_u64)?;

@@ -46,9 +46,8 @@ pub(super) fn exceeded(case: &Case<'_>, charge: &Charge, limit: &Limit) -> Vec<F
 impl Limit {
     /// What of a charge counts against it: charges of its groups and of its wallet do, with their outflow.
     pub fn part(&self, policy: &Policy, charge: &Charge) -> Option<Amount> {
-        let from = self.wallet.as_ref().is_none_or(|name| *name == charge.wallet);
-        let who = self.requesters.as_ref().is_none_or(|groups| policy.concerns(&charge.requester, groups));
-        (from && who).then_some(charge.outflow)
+        let (who, from) = (self.requesters.as_deref(), self.wallet.as_deref());
+        policy.in_scope(who, from, &charge.requester, &charge.wallet).then_some(charge.outflow)
     }
 }
 

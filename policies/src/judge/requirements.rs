@@ -78,10 +78,8 @@ pub(super) fn missing(case: &Case<'_>, charge: &Charge) -> Vec<Missing> {
 }
 
 fn above_ceiling(case: &Case<'_>, charge: &Charge, rule: &Require, above: &Above) -> Vec<String> {
-    let counts = |charge: &Charge| {
-        rule.wallet.as_ref().is_none_or(|name| *name == charge.wallet)
-            && rule.requesters.as_ref().is_none_or(|who| case.policy.concerns(&charge.requester, who))
-    };
+    let (who, from) = (rule.requesters.as_deref(), rule.wallet.as_deref());
+    let counts = |charge: &Charge| case.policy.in_scope(who, from, &charge.requester, &charge.wallet);
     let total = |part: &dyn Fn(&Charge) -> bool| {
         let counted = |charge: &Charge| (counts(charge) && part(charge)).then_some(charge.outflow);
         case.history.totals(case.time, above.seconds, Some(charge), counted)

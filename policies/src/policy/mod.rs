@@ -393,18 +393,28 @@ impl Policy {
     /// The limits that apply to a requester and a wallet.
     pub fn limits_for(&self, requester: &Requester, wallet: &str) -> impl Iterator<Item = &Limit> {
         self.terms.limits.iter().filter(move |limit| {
-            let who = limit.requesters.as_ref().is_none_or(|groups| self.concerns(requester, groups));
-            let from = limit.wallet.as_ref().is_none_or(|name| name == wallet);
-            who && from
+            self.in_scope(limit.requesters.as_deref(), limit.wallet.as_deref(), requester, wallet)
         })
     }
 
     /// The approval rules that apply to a requester and a wallet, whatever their sums.
     pub fn requires_for(&self, requester: &Requester, wallet: &str) -> impl Iterator<Item = &Require> {
         self.terms.requires.iter().filter(move |require| {
-            let who = require.requesters.as_ref().is_none_or(|groups| self.concerns(requester, groups));
-            who && require.wallet.as_ref().is_none_or(|name| name == wallet)
+            self.in_scope(require.requesters.as_deref(), require.wallet.as_deref(), requester, wallet)
         })
+    }
+
+    /// Whether a rule for these people and this wallet is for a payment that this requester asks of that wallet; a rule
+    /// that names nobody, or no wallet, is for all.
+    pub(crate) fn in_scope(
+        &self,
+        requesters: Option<&[String]>,
+        wallet: Option<&str>,
+        requester: &Requester,
+        from: &str,
+    ) -> bool {
+        let who = requesters.is_none_or(|names| self.concerns(requester, names));
+        who && wallet.is_none_or(|name| name == from)
     }
 
     /// From which fee on to ask and to refuse: on each basis the tightest ceiling that the policy sets, else the

@@ -1,7 +1,12 @@
 //! C15 to C19 for a PSBT of no registered wallet: what can be said without knowing which outputs are change.
 
 use super::coins::Coin;
-use bitcoin::{Address, Network, Psbt, ScriptBuf, Weight};
+use super::inside::Inside;
+use super::signatures::is_final;
+use bitcoin::psbt::Input;
+use bitcoin::{Address, Network, Psbt, PublicKey, Script, ScriptBuf, Weight};
+use miniscript::descriptor::{Sh, Wsh};
+use miniscript::{Descriptor, ExtParams, Legacy, Miniscript, Segwitv0};
 use policies::check::{Check, Finding};
 use policies::examine::{FeeBounds, FeeCeiling};
 use policies::id::WalletId;
@@ -34,22 +39,50 @@ pub(crate) fn signed_weight(psbt: &Psbt, coins: &[Coin]) -> Option<Weight> {
     let mut weight = psbt.unsigned_tx.weight().checked_add(Weight::from_wu(2))?;
     for (input, coin) in psbt.inputs.iter().zip(coins) {
         let script = &coin.output.as_ref()?.script_pubkey;
-        let more = if input.final_script_sig.is_some() || input.final_script_witness.is_some() {
+        let more = if is_final(input) {
             let script_sig = input.final_script_sig.as_ref().map_or(0, |sig| sig.len());
             let witness = input.final_script_witness.as_ref().map_or(0, bitcoin::Witness::size);
             u64::try_from(script_sig.saturating_mul(4).saturating_add(witness)).ok()?
-        } else if script.is_p2wpkh() {
-            // Count, 72-byte signature and 33-byte key, each behind its length.
-            108
-        } else if script.is_p2tr() {
-            // Count, and a 64-byte signature behind its length.
-            66
         } else {
-            return None;
+            satisfaction_weight(input, script)?
         };
         weight = weight.checked_add(Weight::from_wu(more))?;
     }
     Some(weight)
+}
+
+/// What satisfying an input adds at most, by the scripts that the file tells.
+fn satisfaction_weight(input: &Input, script: &Script) -> Option<u64> {
+    // Count, 72-byte signature and 33-byte key, each behind its length.
+    const ONE_KEY: u64 = 108;
+    let inside = Inside::told(input);
+    let inner = inside.inner(script);
+    // The scriptSig of a nested output is one push, at 4 weight units a byte.
+    let nested =
+        if script.is_p2sh() { u64::try_from(inner.len()).ok()?.checked_add(1)?.checked_mul(4)? } else { 0 };
+    if inner.is_p2wpkh() {
+        ONE_KEY.checked_add(nested)
+    } else if inner.is_p2tr() {
+        // Count, and a 64-byte signature behind its length; leaves may need more.
+        input.tap_scripts.is_empty().then_some(66)
+    } else if inner.is_p2pkh() {
+        Some(ONE_KEY.saturating_sub(1).saturating_mul(4))
+    } else if inner.is_p2wsh() {
+        let parsed =
+            Miniscript::<PublicKey, Segwitv0>::parse_with_ext(inside.witness_script?, &allowed()).ok()?;
+        let weight = Descriptor::Wsh(Wsh::new(parsed).ok()?).max_weight_to_satisfy().ok()?;
+        weight.to_wu().checked_add(nested)
+    } else if script.is_p2sh() {
+        let parsed =
+            Miniscript::<PublicKey, Legacy>::parse_with_ext(inside.redeem_script?, &allowed()).ok()?;
+        Some(Descriptor::Sh(Sh::new(parsed).ok()?).max_weight_to_satisfy().ok()?.to_wu())
+    } else {
+        None
+    }
+}
+
+fn allowed() -> ExtParams {
+    ExtParams::sane().raw_pkh()
 }
 
 /// The numbers of the transaction in the shape whose invariants are checked, under no wallet's name.

@@ -1,8 +1,9 @@
 //! C01 to C04: what each input spends, and whether its previous transaction proves it. C21: scripts that belong to it.
 
 use bitcoin::psbt::Input;
-use bitcoin::{Psbt, Script, ScriptBuf, TxOut};
+use bitcoin::{Psbt, Script, ScriptBuf, Transaction, TxIn, TxOut, Txid};
 use policies::check::{Check, Finding};
+use policies::evidence::Evidence;
 
 /// What an input spends, as far as it is established.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,8 +14,9 @@ pub(crate) struct Coin {
     pub proven: bool,
 }
 
-/// Establishes every input's coin; all that contradicts itself or is missing is added to the findings.
-pub(crate) fn establish(psbt: &Psbt, findings: &mut Vec<Finding>) -> Vec<Coin> {
+/// Establishes every input's coin; all that contradicts itself or is missing is added to the findings. Previous
+/// transactions that the evidence holds are hashed already.
+pub(crate) fn establish(psbt: &Psbt, evidence: &Evidence, findings: &mut Vec<Finding>) -> Vec<Coin> {
     for (at, (txin, input)) in psbt.unsigned_tx.input.iter().zip(&psbt.inputs).enumerate() {
         if input.non_witness_utxo.is_none() && input.witness_utxo.is_none() {
             findings.push(
@@ -29,23 +31,27 @@ pub(crate) fn establish(psbt: &Psbt, findings: &mut Vec<Finding>) -> Vec<Coin> {
             );
         }
     }
-    as_told(psbt, findings)
+    told(psbt, evidence, findings)
 }
 
 /// Every input's coin as far as the file tells of it; only what contradicts itself is added to the findings.
 pub(crate) fn as_told(psbt: &Psbt, findings: &mut Vec<Finding>) -> Vec<Coin> {
+    told(psbt, &Evidence::default(), findings)
+}
+
+fn told(psbt: &Psbt, evidence: &Evidence, findings: &mut Vec<Finding>) -> Vec<Coin> {
     let mut coins = Vec::with_capacity(psbt.inputs.len());
     for (at, (txin, input)) in psbt.unsigned_tx.input.iter().zip(&psbt.inputs).enumerate() {
         let coin = match (&input.non_witness_utxo, &input.witness_utxo) {
             (Some(previous), claimed) => {
-                let txid = previous.compute_txid();
-                if txid != txin.previous_output.txid {
+                if !is_of(previous, txin.previous_output.txid, evidence) {
                     findings.push(
                         Finding::refuse(
                             Check::PREVIOUS_TRANSACTION,
                             format!(
-                                "input {at} spends {}, but the transaction given for it is {txid}",
-                                txin.previous_output
+                                "input {at} spends {}, but the transaction given for it is {}",
+                                txin.previous_output,
+                                previous.compute_txid()
                             ),
                         )
                         .hint("whoever made this file lied about an amount; do not use their files"),
@@ -109,6 +115,23 @@ pub(crate) fn inner_script<'a>(input: &'a Input, script: &'a Script) -> &'a Scri
     }
 }
 
+/// Whether a transaction has this txid: it is the one that the evidence hashed to it, or hashes to it now.
+fn is_of(previous: &Transaction, txid: Txid, evidence: &Evidence) -> bool {
+    match evidence.transaction(&txid) {
+        None => previous.compute_txid() == txid,
+        Some(known) => {
+            let same_input = |(a, b): (&TxIn, &TxIn)| {
+                (a.previous_output, a.sequence, &a.script_sig)
+                    == (b.previous_output, b.sequence, &b.script_sig)
+            };
+            (known.version, known.lock_time, known.input.len())
+                == (previous.version, previous.lock_time, previous.input.len())
+                && known.input.iter().zip(&previous.input).all(same_input)
+                && known.output == previous.output
+        }
+    }
+}
+
 fn indexed(
     at: usize,
     vout: u32,
@@ -155,21 +178,35 @@ fn is_legacy(input: &Input, script: &Script) -> bool {
     !nested && !inner_script(input, script).is_witness_program()
 }
 
+/// C21 for outputs: the scripts that the file tells of are theirs (BIP174, "PSBT_OUT_REDEEM_SCRIPT").
+pub(crate) fn output_scripts(psbt: &Psbt, findings: &mut Vec<Finding>) {
+    for (at, (txout, output)) in psbt.unsigned_tx.output.iter().zip(&psbt.outputs).enumerate() {
+        let (redeem, witness) = (&output.redeem_script, &output.witness_script);
+        if let Some(what) = mismatch(&txout.script_pubkey, redeem.as_deref(), witness.as_deref()) {
+            findings.push(broken(format!("output {at}: {what} is not the one of its script")));
+        }
+    }
+}
+
 /// C21: redeem and witness scripts hash to what they stand for (BIP174, "Signer").
 fn scripts(at: usize, input: &Input, script: &Script) -> Option<Finding> {
-    let refuse = |what: &str| {
-        Finding::refuse(Check::STRICT_PSBT, format!("input {at}: {what}"))
-            .hint("let the program that made the PSBT write it again")
+    let what = mismatch(script, input.redeem_script.as_deref(), input.witness_script.as_deref())?;
+    Some(broken(format!("input {at}: {what} is not the one of the output it spends")))
+}
+
+fn mismatch(script: &Script, redeem: Option<&Script>, witness: Option<&Script>) -> Option<&'static str> {
+    if redeem.is_some_and(|redeem| script != redeem.to_p2sh().as_script()) {
+        return Some("the redeem script");
+    }
+    let inner = redeem.unwrap_or(script);
+    // A nested output's redeem script is the witness program itself, so that it is known without being told.
+    let fits = |witness: &Script| {
+        let program = witness.to_p2wsh();
+        inner == program.as_script() || (redeem.is_none() && *script == *program.to_p2sh())
     };
-    if let Some(redeem) = &input.redeem_script
-        && script != redeem.to_p2sh().as_script()
-    {
-        return Some(refuse("the redeem script is not the one of the output it spends"));
-    }
-    if let Some(witness_script) = &input.witness_script
-        && inner_script(input, script) != witness_script.to_p2wsh().as_script()
-    {
-        return Some(refuse("the witness script is not the one of the output it spends"));
-    }
-    None
+    witness.is_some_and(|witness| !fits(witness)).then_some("the witness script")
+}
+
+fn broken(message: String) -> Finding {
+    Finding::refuse(Check::STRICT_PSBT, message).hint("let the program that made the PSBT write it again")
 }

@@ -1,7 +1,9 @@
 //! The numbered checks that need the PSBT itself; those that need only the spend are in [`policies::examine`].
 
 pub(crate) mod amounts;
+mod claims;
 pub(crate) mod coins;
+pub(crate) mod inside;
 pub(crate) mod ownership;
 pub(crate) mod signatures;
 pub(crate) mod taproot;
@@ -9,6 +11,7 @@ pub(crate) mod taproot;
 use crate::envelope;
 use bitcoin::Psbt;
 use policies::check::{Check, Code, Finding, Outcome};
+use std::collections::BTreeSet;
 
 /// C22: fields that nobody here understands are kept, counted, and never believed.
 pub(crate) fn unknown_fields(psbt: &Psbt) -> Finding {
@@ -49,9 +52,10 @@ pub(crate) fn merge(from_psbt: Vec<Finding>, from_spend: Vec<Finding>) -> Vec<Fi
         };
         let worst = chosen.iter().map(|finding| finding.outcome).max();
         let mut kept: Vec<Finding> = Vec::new();
+        let mut said = BTreeSet::new();
         for finding in chosen {
             let speaks = if finding.outcome >= Outcome::Ask {
-                !kept.contains(&finding)
+                said.insert((finding.outcome, finding.message.clone()))
             } else {
                 kept.is_empty() && Some(finding.outcome) == worst
             };
@@ -71,13 +75,13 @@ pub(crate) fn merge(from_psbt: Vec<Finding>, from_spend: Vec<Finding>) -> Vec<Fi
 fn reason(check: Check) -> &'static str {
     match check.number() {
         5 => "the vault's journal knows what was signed before",
-        7 => "a wallet of a single key has no cosigners",
         9 => "runs when a wallet is registered",
-        12 | 28 => "runs in the vault when it signs",
+        30 => "no network is meant, and no registered wallet was matched",
+        28 => "runs in the vault when it signs, and when a signature is put into the file",
         32 => "no message is signed",
         33 => "runs when the signed transaction is compared with its request",
         34 => "runs in the gatekeeper and in the vault",
-        6 | 8 | 10 | 11 | 23 | 29 => "no registered wallet was matched",
+        6..=8 | 10..=12 | 23 | 29 => "no registered wallet was matched",
         _ => "a check before it failed, or a descriptor is needed",
     }
 }

@@ -1,16 +1,20 @@
-//! C06, C10, C11, C23, C30: which registered wallet the inputs are of, and which outputs come back to it. Derivations in
-//! a PSBT are hints where to look; only a script that the wallet itself derives there is ours.
+//! C06, C07, C10 to C12, C23, C30: which registered wallet the inputs are of, and which outputs come back to it.
+//! Derivations in a PSBT are hints where to look; only a script that the wallet itself derives there is ours.
 
+use super::claims;
 use super::coins::Coin;
-use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint, KeySource};
+use bitcoin::bip32::{ChildNumber, KeySource};
+use bitcoin::psbt::{Input, Output};
 use bitcoin::{Network, NetworkKind, Psbt, Script, XOnlyPublicKey};
 use policies::check::{Check, Finding};
 use policies::wallet::{Branch, Keypath, Wallet};
+use std::collections::BTreeSet;
 
-/// Most derivations that are tried for one input or output (check C27): a single-key wallet needs one.
-const MAX_HINTS: usize = 16;
+/// Most keypaths of one wallet that are tried for one input or output (check C27): honest files name one.
+const MAX_KEYPATHS: usize = 4;
 
 /// Whose the inputs and outputs are.
+#[derive(Debug, Clone)]
 pub(crate) struct Ownership<'a> {
     /// The registered wallet that owns most inputs.
     pub wallet: Option<&'a Wallet>,
@@ -28,24 +32,32 @@ pub(crate) fn establish<'a>(
     network: Option<Network>,
     findings: &mut Vec<Finding>,
 ) -> Ownership<'a> {
-    let owned: Vec<(&Wallet, Vec<Option<Keypath>>)> =
-        wallets.iter().map(|wallet| (wallet, owned_inputs(psbt, coins, wallet))).collect();
+    let seekers: Vec<_> = wallets.iter().map(Seeker::new).collect();
+    let owned = owned_inputs(psbt, coins, &seekers);
     // Of equals the first; a wallet of the network that was asked for before one with the same keys on another.
-    let best = owned.iter().rev().filter(|(_, inputs)| inputs.iter().any(Option::is_some)).max_by_key(
-        |(wallet, inputs)| {
-            (network.is_none_or(|network| network == wallet.network()), inputs.iter().flatten().count())
-        },
-    );
-    let Some((wallet, inputs)) = best else {
+    let best =
+        seekers.iter().zip(&owned).rev().filter(|(_, inputs)| inputs.iter().any(Option::is_some)).max_by_key(
+            |(seeker, inputs)| {
+                let meant = network.is_none_or(|network| network == seeker.wallet.network());
+                (meant, inputs.iter().flatten().count())
+            },
+        );
+    let Some((seeker, inputs)) = best else {
         findings.extend(nothing_ours(coins, wallets));
         let outputs = vec![None; psbt.outputs.len()];
         return Ownership { wallet: None, inputs: vec![None; psbt.inputs.len()], outputs };
     };
+    let wallet = seeker.wallet;
+    let before = findings.len();
     foreign_inputs(coins, inputs, &owned, findings);
-    let outputs = owned_outputs(psbt, wallet, findings);
-    findings.extend(Check::from_number(23).map(|check| {
-        Finding::pass(check, "ownership was matched by derived scripts, never by fingerprints")
-    }));
+    if findings.len() == before {
+        findings.push(Finding::pass(Check::SIGNED_INPUTS, "every input that would be signed is proven ours"));
+    }
+    let outputs = owned_outputs(psbt, seeker, findings);
+    findings.push(Finding::pass(
+        Check::FINGERPRINTS,
+        "ownership was matched by derived scripts, never by fingerprints",
+    ));
     if let Some(network) = network.filter(|network| *network != wallet.network()) {
         findings.push(
             Finding::refuse(
@@ -72,41 +84,97 @@ pub(crate) fn global_keys(psbt: &Psbt, network: Network) -> Finding {
 }
 
 /// A derivation as the PSBT gives it.
-struct Hint<'a> {
-    key: XOnlyPublicKey,
-    source: &'a KeySource,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hint<'a> {
+    /// The key's x coordinate.
+    pub key: XOnlyPublicKey,
+    /// Fingerprint and path.
+    pub source: &'a KeySource,
 }
 
-impl Hint<'_> {
-    /// Branch and index: the last two steps, unhardened.
-    fn keypath(&self) -> Option<Keypath> {
-        let [.., ChildNumber::Normal { index: branch }, ChildNumber::Normal { index }] =
-            self.source.1.as_ref()
-        else {
-            return None;
-        };
-        Some(Keypath { branch: Branch::from_number(*branch)?, index: *index })
+fn input_hints(input: &Input) -> Vec<Hint<'_>> {
+    let ecdsa =
+        input.bip32_derivation.iter().map(|(key, source)| Hint { key: key.x_only_public_key().0, source });
+    ecdsa.chain(input.tap_key_origins.iter().map(|(key, (_, source))| Hint { key: *key, source })).collect()
+}
+
+fn output_hints(output: &Output) -> Vec<Hint<'_>> {
+    let ecdsa =
+        output.bip32_derivation.iter().map(|(key, source)| Hint { key: key.x_only_public_key().0, source });
+    ecdsa.chain(output.tap_key_origins.iter().map(|(key, (_, source))| Hint { key: *key, source })).collect()
+}
+
+/// A wallet and the ends that its derivation paths have.
+pub(super) struct Seeker<'a> {
+    pub wallet: &'a Wallet,
+    ends: Vec<(Branch, &'a [ChildNumber])>,
+}
+
+impl<'a> Seeker<'a> {
+    fn new(wallet: &'a Wallet) -> Self {
+        let places = wallet.places().iter().filter(|place| place.key.is_some());
+        let ends: BTreeSet<_> =
+            places.flat_map(|place| Branch::ALL.map(|branch| (branch, place.steps(branch)))).collect();
+        Self { wallet, ends: ends.into_iter().collect() }
+    }
+
+    /// Where the wallet has a key that ends in these steps, by whatever fingerprint and origin: fingerprints may be zero
+    /// or another key's (check C23).
+    fn by_end(&self, hint: &Hint<'_>) -> Vec<Keypath> {
+        let steps: &[ChildNumber] = hint.source.1.as_ref();
+        let Some((ChildNumber::Normal { index }, before)) = steps.split_last() else { return Vec::new() };
+        let ends = self.ends.iter().filter(|(_, end)| before.ends_with(end));
+        ends.map(|(branch, _)| Keypath { branch: *branch, index: *index }).collect()
+    }
+
+    /// Where the wallet has a key of this origin.
+    fn by_origin(&self, hint: &Hint<'_>) -> Option<Keypath> {
+        self.wallet.keypath_of(hint.source.0, &hint.source.1)
+    }
+
+    /// Where to look for what has these hints: the first few keypaths that are not the same.
+    pub fn keypaths(&self, hints: &[Hint<'_>], by_origin: bool) -> Vec<Keypath> {
+        let mut keypaths = Vec::new();
+        for hint in hints {
+            let named =
+                if by_origin { self.by_origin(hint).into_iter().collect() } else { self.by_end(hint) };
+            for keypath in named {
+                if keypaths.len() < MAX_KEYPATHS && !keypaths.contains(&keypath) {
+                    keypaths.push(keypath);
+                }
+            }
+        }
+        keypaths
     }
 }
 
-macro_rules! hints {
-    ($map:expr) => {{
-        let ecdsa =
-            $map.bip32_derivation.iter().map(|(key, source)| Hint { key: key.x_only_public_key().0, source });
-        let taproot = $map.tap_key_origins.iter().map(|(key, (_, source))| Hint { key: *key, source });
-        ecdsa.chain(taproot).take(MAX_HINTS)
-    }};
+/// For each wallet where each input is. Who names an origin is asked first: a wallet derives nothing for strangers.
+fn owned_inputs(psbt: &Psbt, coins: &[Coin], seekers: &[Seeker<'_>]) -> Vec<Vec<Option<Keypath>>> {
+    let mut owned = vec![vec![None; psbt.inputs.len()]; seekers.len()];
+    for (at, (input, coin)) in psbt.inputs.iter().zip(coins).enumerate() {
+        let Some(output) = &coin.output else { continue };
+        let hints = input_hints(input);
+        let script = &output.script_pubkey;
+        let mut any = false;
+        for by_origin in [true, false] {
+            for (seeker, places) in seekers.iter().zip(&mut owned) {
+                let keypath = find(seeker, &hints, script, by_origin);
+                any = any || keypath.is_some();
+                if let Some(place) = places.get_mut(at) {
+                    *place = keypath;
+                }
+            }
+            if any {
+                break;
+            }
+        }
+    }
+    owned
 }
 
-fn owned_inputs(psbt: &Psbt, coins: &[Coin], wallet: &Wallet) -> Vec<Option<Keypath>> {
-    psbt.inputs
-        .iter()
-        .zip(coins)
-        .map(|(input, coin)| {
-            let script = &coin.output.as_ref()?.script_pubkey;
-            hints!(input).filter_map(|hint| hint.keypath()).find(|keypath| wallet.owns(script, *keypath))
-        })
-        .collect()
+fn find(seeker: &Seeker<'_>, hints: &[Hint<'_>], script: &Script, by_origin: bool) -> Option<Keypath> {
+    let keypaths = seeker.keypaths(hints, by_origin);
+    keypaths.into_iter().find(|keypath| seeker.wallet.owns(script, *keypath))
 }
 
 fn nothing_ours(coins: &[Coin], wallets: &[Wallet]) -> Option<Finding> {
@@ -125,14 +193,14 @@ fn nothing_ours(coins: &[Coin], wallets: &[Wallet]) -> Option<Finding> {
 fn foreign_inputs(
     coins: &[Coin],
     inputs: &[Option<Keypath>],
-    owned: &[(&Wallet, Vec<Option<Keypath>>)],
+    owned: &[Vec<Option<Keypath>>],
     findings: &mut Vec<Finding>,
 ) {
     for (at, (coin, keypath)) in coins.iter().zip(inputs).enumerate() {
         if keypath.is_some() || coin.output.is_none() {
             continue;
         }
-        let elsewhere = owned.iter().any(|(_, inputs)| inputs.get(at).is_some_and(Option::is_some));
+        let elsewhere = owned.iter().any(|inputs| inputs.get(at).is_some_and(Option::is_some));
         findings.push(if elsewhere {
             Finding::refuse(Check::ONE_WALLET, format!("input {at} is of another registered wallet"))
                 .hint("make one payment for each wallet")
@@ -143,65 +211,15 @@ fn foreign_inputs(
     }
 }
 
-/// Own outputs, and C06: a derivation that names our key for a script that is not ours there.
-fn owned_outputs(psbt: &Psbt, wallet: &Wallet, findings: &mut Vec<Finding>) -> Vec<Option<Keypath>> {
-    let origin = origin(wallet);
+/// Own outputs; what is claimed to be one and is not is added to the findings.
+fn owned_outputs(psbt: &Psbt, seeker: &Seeker<'_>, findings: &mut Vec<Finding>) -> Vec<Option<Keypath>> {
     let mut outputs = Vec::with_capacity(psbt.outputs.len());
     for (at, (txout, output)) in psbt.unsigned_tx.output.iter().zip(&psbt.outputs).enumerate() {
-        let mut own = None;
-        for hint in hints!(output) {
-            let keypath = hint.keypath();
-            if let Some(keypath) = keypath.filter(|keypath| wallet.owns(&txout.script_pubkey, *keypath)) {
-                own = Some(keypath);
-            } else if claims(&hint, keypath, wallet, origin.as_ref()) {
-                findings.push(false_claim(at, &hint, &txout.script_pubkey, wallet.network()));
-            }
-        }
+        let hints = output_hints(output);
+        let script = &txout.script_pubkey;
+        let own = find(seeker, &hints, script, true).or_else(|| find(seeker, &hints, script, false));
+        findings.extend(claims::false_claim(at, &hints, script, own, seeker));
         outputs.push(own);
     }
     outputs
-}
-
-const FRAUD: &str = "a false claim of change is fraud; do not use files of whoever made this one";
-
-fn false_claim(at: usize, hint: &Hint<'_>, script: &Script, network: Network) -> Finding {
-    Finding::refuse(
-        Check::CHANGE,
-        format!(
-            "output {at} is claimed to be ours at m/{}, but {} is not",
-            hint.source.1,
-            policies::evidence::script_text(&script.to_owned(), network)
-        ),
-    )
-    .hint(FRAUD)
-}
-
-/// Whether a derivation says that an output is this wallet's: it names a key that the wallet derives, or the wallet's
-/// own origin. A zero fingerprint names nobody.
-fn claims(
-    hint: &Hint<'_>,
-    keypath: Option<Keypath>,
-    wallet: &Wallet,
-    origin: Option<&(Fingerprint, DerivationPath)>,
-) -> bool {
-    let by_key = keypath.is_some_and(|keypath| derives(wallet, keypath, &hint.key));
-    let by_origin = origin.is_some_and(|(fingerprint, path)| {
-        *fingerprint != Fingerprint::default()
-            && hint.source.0 == *fingerprint
-            && hint.source.1.as_ref().starts_with(path.as_ref())
-    });
-    by_key || by_origin
-}
-
-fn derives(wallet: &Wallet, keypath: Keypath, key: &XOnlyPublicKey) -> bool {
-    wallet.public_key(keypath).is_some_and(|own| own.inner.x_only_public_key().0 == *key)
-}
-
-/// Fingerprint and path of the wallet's account key.
-fn origin(wallet: &Wallet) -> Option<(Fingerprint, DerivationPath)> {
-    let (_, (fingerprint, path)) =
-        crate::build::derivation(wallet, Keypath { branch: Branch::External, index: 0 })?;
-    let steps: &[ChildNumber] = path.as_ref();
-    let account = steps.get(..steps.len().saturating_sub(2))?;
-    Some((fingerprint, account.into()))
 }

@@ -3,21 +3,21 @@
 use crate::Error;
 
 /// A position in borrowed bytes; nothing is copied.
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn remaining(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
     }
 
     /// The next `len` bytes.
-    pub(super) fn take(&mut self, place: &str, len: usize) -> Result<&'a [u8], Error> {
+    pub(crate) fn take(&mut self, place: &str, len: usize) -> Result<&'a [u8], Error> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or_else(|| {
             Error::broken(format!("{place}: {len} bytes are announced, {} are left", self.rest.len()))
         })?;
@@ -26,7 +26,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A compact size (Bitcoin's variable-length integer) in its shortest form.
-    pub(super) fn count(&mut self, place: &str) -> Result<u64, Error> {
+    pub(crate) fn count(&mut self, place: &str) -> Result<u64, Error> {
         let first = self.take(place, 1)?.first().copied().unwrap_or(0);
         let (width, least) = match first {
             0xfd => (2, 0xfd),
@@ -46,7 +46,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Bytes behind their compact size.
-    pub(super) fn string(&mut self, place: &str) -> Result<&'a [u8], Error> {
+    pub(crate) fn string(&mut self, place: &str) -> Result<&'a [u8], Error> {
         let len = usize::try_from(self.count(place)?).unwrap_or(usize::MAX);
         self.take(place, len)
     }

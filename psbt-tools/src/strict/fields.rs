@@ -1,13 +1,35 @@
-//! Which fields each map may have, how long their keys and values are (BIP174, BIP371, BIP373), and which belong to
-//! version 2 only (BIP370).
+//! Which fields each map may have, how long their keys and values are (BIP174, BIP370, BIP371, BIP373, BIP375), and
+//! which belong to one version only (BIP370).
 
 use super::cursor::Cursor;
+use crate::display::hex;
+use bitcoin::absolute::LOCK_TIME_THRESHOLD;
 use std::ops::RangeInclusive;
 
 /// Key type of the unsigned transaction.
 pub(crate) const GLOBAL_UNSIGNED_TX: u8 = 0x00;
+/// Key types of the fields that version 2 has in place of the unsigned transaction (BIP370).
+pub(crate) const GLOBAL_TX_VERSION: u8 = 0x02;
+pub(crate) const GLOBAL_FALLBACK_LOCKTIME: u8 = 0x03;
+pub(crate) const GLOBAL_INPUT_COUNT: u8 = 0x04;
+pub(crate) const GLOBAL_OUTPUT_COUNT: u8 = 0x05;
+pub(crate) const GLOBAL_TX_MODIFIABLE: u8 = 0x06;
+pub(crate) const IN_PREVIOUS_TXID: u8 = 0x0e;
+pub(crate) const IN_OUTPUT_INDEX: u8 = 0x0f;
+pub(crate) const IN_SEQUENCE: u8 = 0x10;
+pub(crate) const IN_REQUIRED_TIME_LOCKTIME: u8 = 0x11;
+pub(crate) const IN_REQUIRED_HEIGHT_LOCKTIME: u8 = 0x12;
+pub(crate) const OUT_AMOUNT: u8 = 0x03;
+pub(crate) const OUT_SCRIPT: u8 = 0x04;
+/// Key type of an output's taproot tree (BIP371).
+pub(crate) const OUT_TAP_TREE: u8 = 0x06;
+/// Key type of MuSig2's partial signatures (BIP373), which `bitcoin` keeps as an unknown field.
+pub(crate) const IN_MUSIG2_PARTIAL_SIG: u8 = 0x1c;
+/// Key types of silent payments' recipients (BIP375).
+pub(crate) const OUT_SP_V0_INFO: u8 = 0x09;
+pub(crate) const OUT_SP_V0_LABEL: u8 = 0x0a;
 /// Key type of the version.
-pub(super) const GLOBAL_VERSION: u8 = 0xfb;
+pub(crate) const GLOBAL_VERSION: u8 = 0xfb;
 /// Key type of proprietary fields, in every map.
 pub(crate) const PROPRIETARY: u8 = 0xfc;
 
@@ -22,53 +44,86 @@ pub(crate) enum Map {
     Output,
 }
 
-/// What is known of a field.
+/// The versions of PSBTs: BIP174's and BIP370's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    Zero,
+    Two,
+}
+
+impl Version {
+    /// Its number.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Version::Zero => 0,
+            Version::Two => 2,
+        }
+    }
+}
+
+/// What is known of a field: its name, its keydata lengths and its value lengths, in bytes.
 enum Field {
-    /// Its name, its keydata lengths and its value lengths, in bytes.
+    /// Both versions have it.
     Known(&'static str, RangeInclusive<usize>, RangeInclusive<usize>),
-    /// Only PSBTv2 has it.
-    Version2(&'static str),
+    /// Only version 0 has it.
+    Version0(&'static str, RangeInclusive<usize>, RangeInclusive<usize>),
+    /// Only version 2 has it; it has no keydata.
+    Version2(&'static str, RangeInclusive<usize>),
     /// Kept and counted, never believed (check C22).
     Unknown,
 }
 
-/// Whether a field's key and value have lengths that its type allows; the error says what does not.
-pub(super) fn check(map: Map, key: &[u8], value: &[u8]) -> Result<(), String> {
+/// Whether a version has a field, and its key and value have lengths that its type allows; the error says what does not.
+pub(super) fn check(version: Version, map: Map, key: &[u8], value: &[u8]) -> Result<(), String> {
     let Some((kind, keydata)) = key.split_first() else { return Err("a key without type".to_owned()) };
     if *kind == PROPRIETARY {
         return proprietary(keydata);
     }
-    match field(map, *kind) {
-        Field::Unknown => Ok(()),
-        Field::Version2(name) => Err(format!("{name} belongs to PSBT version 2 and this is version 0")),
-        Field::Known(name, keys, values) => {
-            within(name, "key", &keys, keydata.len())?;
-            within(name, "value", &values, value.len())?;
-            pattern(name, keydata, value)
-        }
+    let (only, name, keys, values) = match field(map, *kind) {
+        Field::Unknown => return Ok(()),
+        Field::Known(name, keys, values) => (version, name, keys, values),
+        Field::Version0(name, keys, values) => (Version::Zero, name, keys, values),
+        Field::Version2(name, values) => (Version::Two, name, NO_KEYDATA, values),
+    };
+    if only != version {
+        return Err(format!(
+            "{name} belongs to PSBT version {} and this is version {}",
+            only.number(),
+            version.number()
+        ));
     }
+    within(name, "key", &keys, keydata.len())?;
+    within(name, "value", &values, value.len())?;
+    pattern(name, keydata, value)
+}
+
+/// Whether only version 2 has a field.
+pub(crate) fn is_of_version_2(map: Map, key: &[u8]) -> bool {
+    key.first().is_some_and(|kind| matches!(field(map, *kind), Field::Version2(..)))
 }
 
 /// The name of a field in its BIP; `None` for one that is not known.
 pub(crate) fn name(map: Map, kind: u8) -> Option<&'static str> {
     match field(map, kind) {
-        Field::Known(name, ..) | Field::Version2(name) => Some(name),
+        Field::Known(name, ..) | Field::Version0(name, ..) | Field::Version2(name, _) => Some(name),
         Field::Unknown => None,
     }
 }
 
 /// The tables of the BIPs.
 fn field(map: Map, kind: u8) -> Field {
-    use Field::{Known, Unknown, Version2};
+    use Field::{Known, Unknown, Version0, Version2};
     let public_key = 33..=65;
     match (map, kind) {
-        (Map::Global, GLOBAL_UNSIGNED_TX) => Known("PSBT_GLOBAL_UNSIGNED_TX", NO_KEYDATA, 10..=usize::MAX),
+        (Map::Global, GLOBAL_UNSIGNED_TX) => Version0("PSBT_GLOBAL_UNSIGNED_TX", NO_KEYDATA, 10..=usize::MAX),
         (Map::Global, 0x01) => Known("PSBT_GLOBAL_XPUB", 78..=78, 4..=usize::MAX),
-        (Map::Global, 0x02) => Version2("PSBT_GLOBAL_TX_VERSION"),
-        (Map::Global, 0x03) => Version2("PSBT_GLOBAL_FALLBACK_LOCKTIME"),
-        (Map::Global, 0x04) => Version2("PSBT_GLOBAL_INPUT_COUNT"),
-        (Map::Global, 0x05) => Version2("PSBT_GLOBAL_OUTPUT_COUNT"),
-        (Map::Global, 0x06) => Version2("PSBT_GLOBAL_TX_MODIFIABLE"),
+        (Map::Global, GLOBAL_TX_VERSION) => Version2("PSBT_GLOBAL_TX_VERSION", 4..=4),
+        (Map::Global, GLOBAL_FALLBACK_LOCKTIME) => Version2("PSBT_GLOBAL_FALLBACK_LOCKTIME", 4..=4),
+        (Map::Global, GLOBAL_INPUT_COUNT) => Version2("PSBT_GLOBAL_INPUT_COUNT", 1..=9),
+        (Map::Global, GLOBAL_OUTPUT_COUNT) => Version2("PSBT_GLOBAL_OUTPUT_COUNT", 1..=9),
+        (Map::Global, GLOBAL_TX_MODIFIABLE) => Version2("PSBT_GLOBAL_TX_MODIFIABLE", 1..=1),
+        (Map::Global, 0x07) => Known("PSBT_GLOBAL_SP_ECDH_SHARE", 33..=33, 33..=33),
+        (Map::Global, 0x08) => Known("PSBT_GLOBAL_SP_DLEQ", 33..=33, 64..=64),
         (Map::Global, GLOBAL_VERSION) => Known("PSBT_GLOBAL_VERSION", NO_KEYDATA, 4..=4),
         (Map::Input, 0x00) => Known("PSBT_IN_NON_WITNESS_UTXO", NO_KEYDATA, 10..=usize::MAX),
         (Map::Input, 0x01) => Known("PSBT_IN_WITNESS_UTXO", NO_KEYDATA, 9..=usize::MAX),
@@ -84,11 +139,11 @@ fn field(map: Map, kind: u8) -> Field {
         (Map::Input, 0x0b) => Known("PSBT_IN_SHA256", 32..=32, ANY),
         (Map::Input, 0x0c) => Known("PSBT_IN_HASH160", 20..=20, ANY),
         (Map::Input, 0x0d) => Known("PSBT_IN_HASH256", 32..=32, ANY),
-        (Map::Input, 0x0e) => Version2("PSBT_IN_PREVIOUS_TXID"),
-        (Map::Input, 0x0f) => Version2("PSBT_IN_OUTPUT_INDEX"),
-        (Map::Input, 0x10) => Version2("PSBT_IN_SEQUENCE"),
-        (Map::Input, 0x11) => Version2("PSBT_IN_REQUIRED_TIME_LOCKTIME"),
-        (Map::Input, 0x12) => Version2("PSBT_IN_REQUIRED_HEIGHT_LOCKTIME"),
+        (Map::Input, IN_PREVIOUS_TXID) => Version2("PSBT_IN_PREVIOUS_TXID", 32..=32),
+        (Map::Input, IN_OUTPUT_INDEX) => Version2("PSBT_IN_OUTPUT_INDEX", 4..=4),
+        (Map::Input, IN_SEQUENCE) => Version2("PSBT_IN_SEQUENCE", 4..=4),
+        (Map::Input, IN_REQUIRED_TIME_LOCKTIME) => Version2("PSBT_IN_REQUIRED_TIME_LOCKTIME", 4..=4),
+        (Map::Input, IN_REQUIRED_HEIGHT_LOCKTIME) => Version2("PSBT_IN_REQUIRED_HEIGHT_LOCKTIME", 4..=4),
         (Map::Input, 0x13) => Known("PSBT_IN_TAP_KEY_SIG", NO_KEYDATA, 64..=65),
         (Map::Input, 0x14) => Known("PSBT_IN_TAP_SCRIPT_SIG", 64..=64, 64..=65),
         (Map::Input, 0x15) => Known("PSBT_IN_TAP_LEAF_SCRIPT", 33..=4129, 1..=usize::MAX),
@@ -97,16 +152,20 @@ fn field(map: Map, kind: u8) -> Field {
         (Map::Input, 0x18) => Known("PSBT_IN_TAP_MERKLE_ROOT", NO_KEYDATA, 32..=32),
         (Map::Input, 0x1a) => Known("PSBT_IN_MUSIG2_PARTICIPANT_PUBKEYS", 33..=33, 33..=usize::MAX),
         (Map::Input, 0x1b) => Known("PSBT_IN_MUSIG2_PUB_NONCE", 66..=98, 66..=66),
-        (Map::Input, 0x1c) => Known("PSBT_IN_MUSIG2_PARTIAL_SIG", 66..=98, 32..=32),
+        (Map::Input, IN_MUSIG2_PARTIAL_SIG) => Known("PSBT_IN_MUSIG2_PARTIAL_SIG", 66..=98, 32..=32),
+        (Map::Input, 0x1d) => Known("PSBT_IN_SP_ECDH_SHARE", 33..=33, 33..=33),
+        (Map::Input, 0x1e) => Known("PSBT_IN_SP_DLEQ", 33..=33, 64..=64),
         (Map::Output, 0x00) => Known("PSBT_OUT_REDEEM_SCRIPT", NO_KEYDATA, ANY),
         (Map::Output, 0x01) => Known("PSBT_OUT_WITNESS_SCRIPT", NO_KEYDATA, ANY),
         (Map::Output, 0x02) => Known("PSBT_OUT_BIP32_DERIVATION", public_key, 4..=usize::MAX),
-        (Map::Output, 0x03) => Version2("PSBT_OUT_AMOUNT"),
-        (Map::Output, 0x04) => Version2("PSBT_OUT_SCRIPT"),
+        (Map::Output, OUT_AMOUNT) => Version2("PSBT_OUT_AMOUNT", 8..=8),
+        (Map::Output, OUT_SCRIPT) => Version2("PSBT_OUT_SCRIPT", ANY),
         (Map::Output, 0x05) => Known("PSBT_OUT_TAP_INTERNAL_KEY", NO_KEYDATA, 32..=32),
-        (Map::Output, 0x06) => Known("PSBT_OUT_TAP_TREE", NO_KEYDATA, 3..=usize::MAX),
+        (Map::Output, OUT_TAP_TREE) => Known("PSBT_OUT_TAP_TREE", NO_KEYDATA, 3..=usize::MAX),
         (Map::Output, 0x07) => Known("PSBT_OUT_TAP_BIP32_DERIVATION", 32..=32, 5..=usize::MAX),
         (Map::Output, 0x08) => Known("PSBT_OUT_MUSIG2_PARTICIPANT_PUBKEYS", 33..=33, 33..=usize::MAX),
+        (Map::Output, OUT_SP_V0_INFO) => Known("PSBT_OUT_SP_V0_INFO", NO_KEYDATA, 66..=66),
+        (Map::Output, OUT_SP_V0_LABEL) => Known("PSBT_OUT_SP_V0_LABEL", NO_KEYDATA, 4..=4),
         (Map::Global | Map::Input | Map::Output, _) => Unknown,
     }
 }
@@ -139,12 +198,36 @@ fn pattern(name: &str, keydata: &[u8], value: &[u8]) -> Result<(), String> {
         "PSBT_IN_PARTIAL_SIG" => is_public_key(keydata),
         "PSBT_IN_TAP_LEAF_SCRIPT" => keydata.len() % 32 == 1,
         "PSBT_IN_MUSIG2_PARTICIPANT_PUBKEYS" | "PSBT_OUT_MUSIG2_PARTICIPANT_PUBKEYS" => {
-            value.len().is_multiple_of(33)
+            is_public_key(keydata) && value.chunks(33).all(is_public_key)
         }
-        "PSBT_IN_MUSIG2_PUB_NONCE" | "PSBT_IN_MUSIG2_PARTIAL_SIG" => matches!(keydata.len(), 66 | 98),
+        // BIP370: what is below is a height, what is not is a time, and height zero locks nothing.
+        "PSBT_IN_REQUIRED_TIME_LOCKTIME" => {
+            little_endian(value).is_some_and(|time| time >= LOCK_TIME_THRESHOLD)
+        }
+        "PSBT_IN_REQUIRED_HEIGHT_LOCKTIME" => {
+            little_endian(value).is_some_and(|height| (1..LOCK_TIME_THRESHOLD).contains(&height))
+        }
+        // BIP370, "Creator".
+        "PSBT_GLOBAL_TX_VERSION" => {
+            little_endian(value).is_some_and(|version| i32::from_le_bytes(version.to_le_bytes()) >= 2)
+        }
+        // BIP373: a participant's key, the aggregate key, and a leaf's hash where a script asks for it.
+        "PSBT_IN_MUSIG2_PUB_NONCE" | "PSBT_IN_MUSIG2_PARTIAL_SIG" => {
+            let keys = keydata.split_at_checked(66).map(|(keys, _)| keys);
+            matches!(keydata.len(), 66 | 98) && keys.is_some_and(|keys| keys.chunks(33).all(is_public_key))
+        }
         _ => true,
     };
-    if fits { Ok(()) } else { Err(format!("{name}: its key and value do not fit together")) }
+    match fits {
+        true => Ok(()),
+        false if keydata.is_empty() => Err(format!("{name}: the value {} is not allowed", hex(value))),
+        false => Err(format!("{name}: its key and value do not fit together")),
+    }
+}
+
+/// The number of a value of four bytes.
+pub(crate) fn little_endian(value: &[u8]) -> Option<u32> {
+    <[u8; 4]>::try_from(value).ok().map(u32::from_le_bytes)
 }
 
 /// 33 bytes compressed or 65 uncompressed, told apart by the first byte (SEC 1).

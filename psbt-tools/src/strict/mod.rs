@@ -1,16 +1,18 @@
-//! Strict BIP174 (check C21): a small scanner walks the key-value maps and refuses whatever the BIPs forbid, before the
-//! `bitcoin` crate reads the same bytes. That crate alone lets PSBTv2-only fields, trailing bytes and other
-//! oddities through.
+//! Strict BIP174 and BIP370 (check C21): a small scanner walks the key-value maps and refuses whatever the BIPs forbid,
+//! before the `bitcoin` crate reads the same fields. That crate alone lets fields of the other version, trailing bytes
+//! and other oddities through, and reads some values that it writes in another way.
 
-mod cursor;
+pub(crate) mod cursor;
 pub(crate) mod fields;
+pub(crate) mod tree;
 
-use crate::Error;
 use crate::document::MAGIC;
+use crate::form::{Form, Trees, shape};
+use crate::{Error, field};
 use bitcoin::Psbt;
 use bitcoin::psbt;
 use cursor::Cursor;
-use fields::Map;
+use fields::{Map, Version};
 use policies::check::Check;
 use policies::spend::{MAX_ITEMS, MAX_WEIGHT};
 use std::collections::BTreeSet;
@@ -18,62 +20,170 @@ use std::collections::BTreeSet;
 /// Most key-value pairs in one map (check C27): the largest honest inputs have some dozens.
 const MAX_PAIRS: usize = 4_096;
 
+/// Most key-value pairs in all maps (check C27): the inputs of a full block have some 40 each.
+const MAX_ALL_PAIRS: usize = 1_000_000;
+
 /// A key with its type byte, and its value.
 pub(crate) type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// Reads a binary PSBT of version 0.
+/// All maps of a file in their order, borrowed from it.
+pub(crate) struct Scan<'a> {
+    pub(crate) version: Version,
+    pub(crate) global: Vec<Pair<'a>>,
+    pub(crate) inputs: Vec<Vec<Pair<'a>>>,
+    pub(crate) outputs: Vec<Vec<Pair<'a>>>,
+}
+
+/// Reads a binary PSBT of version 0 or 2. What `bitcoin` has no place for is left out: [`read`] keeps it.
 ///
 /// # Errors
-/// Check C21 says what breaks BIP174, BIP370 or BIP371; check C27 what is too large; [`Error::Malformed`] what is not
-/// read here, such as version 2.
+/// Check C21 says what breaks BIP174, BIP370, BIP371 or BIP373; check C27 what is too large; [`Error::Malformed`] names
+/// another version.
 pub fn parse(bytes: &[u8]) -> Result<Psbt, Error> {
-    scan(bytes)?;
-    Psbt::deserialize(bytes).map_err(|error| refusal(&error))
+    read(bytes).map(|(psbt, _)| psbt)
 }
 
-/// Walks all maps and keeps nothing.
-fn scan(bytes: &[u8]) -> Result<(), Error> {
-    walk(bytes, |_, _| ())
+/// The same, with the version it is of and what only that version says. [`Form::serialize`] writes both again.
+///
+/// # Errors
+/// Those of [`parse`].
+pub fn read(bytes: &[u8]) -> Result<(Psbt, Form), Error> {
+    let scanned = scan(bytes)?;
+    let (psbt, trees, version_2) = match scanned.version {
+        Version::Zero => {
+            let (psbt, trees) = deserialize(bytes, &scanned)?;
+            (psbt, trees, None)
+        }
+        Version::Two => {
+            let (shape, kept) = shape::version_0(&scanned)?;
+            let (psbt, trees) = deserialize(&shape, &scan(&shape)?)?;
+            (psbt, trees, Some(kept))
+        }
+    };
+    Ok((psbt, Form { version_2, trees }))
 }
 
-/// Walks all maps in their order: the global one, each input's, each output's.
+/// The value of a key that is its type alone.
+pub(crate) fn value<'a>(pairs: &[Pair<'a>], kind: u8) -> Option<&'a [u8]> {
+    pairs.iter().find(|(key, _)| *key == [kind]).map(|(_, value)| *value)
+}
+
+/// Walks all maps.
 ///
 /// # Errors
 /// Those of [`parse`] that need no value to be understood.
-pub(crate) fn walk<'a>(bytes: &'a [u8], mut visit: impl FnMut(Map, Vec<Pair<'a>>)) -> Result<(), Error> {
+pub(crate) fn scan(bytes: &[u8]) -> Result<Scan<'_>, Error> {
     let mut cursor = Cursor::new(bytes);
     if cursor.take("magic", MAGIC.len())? != MAGIC {
         return Err(Error::malformed("this is no PSBT", "give a .psbt file"));
     }
-    let global = map(&mut cursor, "global map")?;
-    require_version_0(&global)?;
-    for (key, value) in &global {
-        fields::check(Map::Global, key, value).map_err(|reason| wrong("global map", &reason))?;
-    }
-    let unsigned = global.iter().find(|(key, _)| *key == [fields::GLOBAL_UNSIGNED_TX]);
-    let (_, transaction) = unsigned.ok_or_else(|| Error::broken("the unsigned transaction is missing"))?;
-    let (inputs, outputs) = unsigned_transaction(transaction)?;
-    visit(Map::Global, global);
-    for (kind, count, noun) in [(Map::Input, inputs, "input"), (Map::Output, outputs, "output")] {
-        for at in 0..count {
+    let mut left = MAX_ALL_PAIRS;
+    let global = map(&mut cursor, "global map", &mut left)?;
+    let version = version(&global)?;
+    check(version, Map::Global, "global map", &global)?;
+    let (input_count, output_count) = counts(version, &global)?;
+    let mut maps = |kind: Map, noun: &str, count: u64| {
+        let one = |at: u64| {
             let place = format!("{noun} {at}");
-            let pairs = map(&mut cursor, &place)?;
-            for (key, value) in &pairs {
-                fields::check(kind, key, value).map_err(|reason| wrong(&place, &reason))?;
-            }
-            visit(kind, pairs);
-        }
-    }
+            let pairs = map(&mut cursor, &place, &mut left)?;
+            check(version, kind, &place, &pairs)?;
+            Ok(pairs)
+        };
+        (0..count).map(one).collect::<Result<Vec<_>, Error>>()
+    };
+    let inputs = maps(Map::Input, "input", input_count)?;
+    let outputs = maps(Map::Output, "output", output_count)?;
     match cursor.remaining() {
-        0 => Ok(()),
+        0 => Ok(Scan { version, global, inputs, outputs }),
         left => Err(Error::broken(format!(
-            "{left} bytes follow the last of the maps for {inputs} inputs and {outputs} outputs"
+            "{left} bytes follow the last of the maps for {input_count} inputs and {output_count} outputs"
         ))),
     }
 }
 
-/// One map up to its separator: keys with their type byte, and values.
-fn map<'a>(cursor: &mut Cursor<'a>, place: &str) -> Result<Vec<Pair<'a>>, Error> {
+fn check(version: Version, kind: Map, place: &str, pairs: &[Pair<'_>]) -> Result<(), Error> {
+    pairs.iter().try_for_each(|(key, value)| {
+        fields::check(version, kind, key, value).map_err(|reason| wrong(place, &reason))
+    })
+}
+
+/// How many inputs and outputs the maps are for; nothing is allocated for them before.
+fn counts(version: Version, global: &[Pair<'_>]) -> Result<(u64, u64), Error> {
+    if version == Version::Zero {
+        let transaction = value(global, fields::GLOBAL_UNSIGNED_TX);
+        return unsigned_transaction(
+            transaction.ok_or_else(|| Error::broken("the unsigned transaction is missing"))?,
+        );
+    }
+    let count = |kind: u8, what: &str| {
+        let name = fields::name(Map::Global, kind).unwrap_or_default();
+        let mut cursor = Cursor::new(required("global map", Map::Global, global, kind)?);
+        let count = cursor.count(name)?;
+        bounded(what, count)?;
+        match cursor.remaining() {
+            0 => Ok(count),
+            left => Err(wrong("global map", &format!("{name}: {left} bytes follow the number"))),
+        }
+    };
+    Ok((count(fields::GLOBAL_INPUT_COUNT, "inputs")?, count(fields::GLOBAL_OUTPUT_COUNT, "outputs")?))
+}
+
+/// The value of a field that must be there.
+pub(crate) fn required<'a>(place: &str, map: Map, pairs: &[Pair<'a>], kind: u8) -> Result<&'a [u8], Error> {
+    value(pairs, kind).ok_or_else(|| {
+        let name = fields::name(map, kind).unwrap_or_default();
+        wrong(place, &format!("{name} is missing, and version 2 requires it"))
+    })
+}
+
+/// What `bitcoin` makes of a scanned PSBT of version 0, when it would write every field as it stands there. Taproot
+/// trees that it would write in another order are given beside it.
+fn deserialize(bytes: &[u8], scanned: &Scan<'_>) -> Result<(Psbt, Trees), Error> {
+    let psbt = Psbt::deserialize(bytes).map_err(|error| refusal(&error))?;
+    let mut trees = Trees::new();
+    let written = psbt.serialize();
+    if written == bytes {
+        return Ok((psbt, trees));
+    }
+    let again = scan(&written)?;
+    same(Map::Global, || "global map".to_owned(), &scanned.global, &again.global, None)?;
+    for (at, (read, written)) in scanned.inputs.iter().zip(&again.inputs).enumerate() {
+        same(Map::Input, || format!("input {at}"), read, written, None)?;
+    }
+    for (at, (read, written)) in scanned.outputs.iter().zip(&again.outputs).enumerate() {
+        let tree = |pairs| value(pairs, fields::OUT_TAP_TREE);
+        let other_order = tree(read).zip(tree(written)).filter(|(one, other)| one != other);
+        let kept = other_order.filter(|(one, other)| tree::is_same(one, other)).map(|(one, _)| one);
+        trees.extend(kept.map(|tree| (at, tree.to_vec())));
+        same(Map::Output, || format!("output {at}"), read, written, kept.map(|_| fields::OUT_TAP_TREE))?;
+    }
+    Ok((psbt, trees))
+}
+
+/// Every field of a map stands in another with the same value, but for one that is kept beside it, and for the version,
+/// which need not be written when it is zero.
+fn same(
+    kind: Map,
+    place: impl Fn() -> String,
+    read: &[Pair<'_>],
+    written: &[Pair<'_>],
+    kept: Option<u8>,
+) -> Result<(), Error> {
+    let written: BTreeSet<_> = written.iter().collect();
+    let unwritten = if kind == Map::Global { Some(fields::GLOBAL_VERSION) } else { kept };
+    let stands = |key: &[u8]| unwritten.is_none_or(|kind| key != [kind]);
+    let lost = read.iter().filter(|(key, _)| stands(key)).find(|pair| !written.contains(pair));
+    match lost {
+        None => Ok(()),
+        Some((key, _)) => {
+            let name = field::name(kind, key);
+            Err(wrong(&place(), &format!("{name}: its value is not in the one form that it has")))
+        }
+    }
+}
+
+/// One map up to its separator: keys with their type byte, and values; so many pairs are left for all maps.
+fn map<'a>(cursor: &mut Cursor<'a>, place: &str, left: &mut usize) -> Result<Vec<Pair<'a>>, Error> {
     let mut pairs = Vec::new();
     let mut keys = BTreeSet::new();
     loop {
@@ -88,27 +198,28 @@ fn map<'a>(cursor: &mut Cursor<'a>, place: &str) -> Result<Vec<Pair<'a>>, Error>
         if pairs.len() >= MAX_PAIRS {
             return Err(Error::refused(Check::BOUNDS, format!("{place}: more than {MAX_PAIRS} fields")));
         }
+        let Some(fewer) = left.checked_sub(1) else {
+            return Err(Error::refused(
+                Check::BOUNDS,
+                format!("{place}: more than {MAX_ALL_PAIRS} fields in all"),
+            ));
+        };
+        *left = fewer;
         pairs.push((key, value));
     }
 }
 
-/// A version field of 2 makes it a PSBTv2 (BIP370), whatever else is there.
-fn require_version_0(global: &[Pair<'_>]) -> Result<(), Error> {
-    let Some((_, value)) = global.iter().find(|(key, _)| *key == [fields::GLOBAL_VERSION]) else {
-        return Ok(());
-    };
-    let version = <[u8; 4]>::try_from(*value)
-        .map(u32::from_le_bytes)
-        .map_err(|_| wrong("global map", &format!("the version has {} bytes, expected 4", value.len())))?;
-    match version {
-        0 => Ok(()),
-        2 => Err(Error::malformed(
-            "PSBT version 2: not read yet",
-            "let the program that made it write version 0 (BIP174)",
-        )),
+/// The version that the file says it is of (BIP174, `PSBT_GLOBAL_VERSION`); without the field it is zero.
+fn version(global: &[Pair<'_>]) -> Result<Version, Error> {
+    let Some(value) = value(global, fields::GLOBAL_VERSION) else { return Ok(Version::Zero) };
+    let number = fields::little_endian(value)
+        .ok_or_else(|| wrong("global map", &format!("the version has {} bytes, expected 4", value.len())))?;
+    match number {
+        0 => Ok(Version::Zero),
+        2 => Ok(Version::Two),
         other => Err(Error::malformed(
             format!("PSBT version {other}: no such version is known"),
-            "let the program that made it write version 0 (BIP174)",
+            "let the program that made it write version 0 (BIP174) or 2 (BIP370)",
         )),
     }
 }
@@ -116,13 +227,7 @@ fn require_version_0(global: &[Pair<'_>]) -> Result<(), Error> {
 /// Walks the unsigned transaction without keeping it: how many inputs and outputs it has.
 fn unsigned_transaction(bytes: &[u8]) -> Result<(u64, u64), Error> {
     let place = "unsigned transaction";
-    let bound = usize::try_from(MAX_WEIGHT.to_vbytes_floor()).unwrap_or(usize::MAX);
-    if bytes.len() > bound {
-        return Err(Error::refused(
-            Check::BOUNDS,
-            format!("the unsigned transaction has {} bytes, more than a block's {bound}", bytes.len()),
-        ));
-    }
+    bounded_transaction(bytes.len())?;
     let mut cursor = Cursor::new(bytes);
     cursor.take(place, 4)?;
     let inputs = cursor.count(place)?;
@@ -149,6 +254,18 @@ fn unsigned_transaction(bytes: &[u8]) -> Result<(u64, u64), Error> {
     }
 }
 
+/// Check C27 for a transaction larger than a block allows.
+pub(crate) fn bounded_transaction(len: usize) -> Result<(), Error> {
+    let bound = usize::try_from(MAX_WEIGHT.to_vbytes_floor()).unwrap_or(usize::MAX);
+    if len <= bound {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Check::BOUNDS,
+        format!("the unsigned transaction has {len} bytes, more than a block's {bound}"),
+    ))
+}
+
 fn bounded(what: &str, count: u64) -> Result<(), Error> {
     if usize::try_from(count).is_ok_and(|count| count <= MAX_ITEMS) {
         return Ok(());
@@ -156,7 +273,7 @@ fn bounded(what: &str, count: u64) -> Result<(), Error> {
     Err(Error::refused(Check::BOUNDS, format!("{count} {what}, at most {MAX_ITEMS} are read")))
 }
 
-fn wrong(place: &str, reason: &str) -> Error {
+pub(crate) fn wrong(place: &str, reason: &str) -> Error {
     Error::broken(format!("{place}: {reason}"))
 }
 
@@ -273,15 +390,42 @@ mod tests {
     }
 
     #[test]
+    fn all_maps_together_are_capped() {
+        let bytes = [1, 0x77, 0, 1, 0x78, 0, 0];
+        let read = |mut left: usize| map(&mut Cursor::new(&bytes), "input 0", &mut left).map(|_| left);
+        assert_eq!(read(3).unwrap(), 1);
+        assert_eq!(read(2).unwrap(), 0);
+        assert_eq!(read(1).unwrap_err().code(), "C27");
+    }
+
+    #[test]
     fn another_version_is_named() {
         let version = |n: &str| parse(&document(&[TX, &format!("01fb04{n}000000")], "0000"));
         assert!(version("00").is_ok());
-        let two = version("02").unwrap_err();
-        assert_eq!(
-            (two.code().as_str(), two.to_string().as_str()),
-            ("malformed", "PSBT version 2: not read yet")
+        assert!(
+            version("02")
+                .unwrap_err()
+                .to_string()
+                .contains("PSBT_GLOBAL_UNSIGNED_TX belongs to PSBT version 0")
         );
-        assert!(version("01").unwrap_err().to_string().contains("version 1"));
+        for number in ["01", "03"] {
+            let error = version(number).unwrap_err();
+            assert_eq!(error.code(), "malformed");
+            assert!(error.to_string().contains("no such version"), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_that_bitcoin_would_write_in_another_way_are_refused() {
+        // BIP341: the default type has no byte.
+        let signature = |byte: &str| one(&format!("011341{}{byte}", "01".repeat(64)));
+        assert!(parse(&signature("01")).is_ok());
+        assert!(Psbt::deserialize(&signature("00")).is_ok(), "the control is that bitcoin reads it");
+        assert!(refused(&signature("00")).contains("taproot signature: its value is not in the one form"));
+        // Two bytes behind the last step of a path.
+        let key = "2116".to_owned() + "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        assert!(parse(&one(&format!("{key}09000102030400000080"))).is_ok());
+        refused(&one(&format!("{key}0b0001020304000000800000")));
     }
 
     #[test]

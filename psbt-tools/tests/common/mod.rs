@@ -1,29 +1,54 @@
 //! An honest payment of each kind of wallet, and its keys.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod purse;
+
 use bitcoin::absolute::LockTime;
-use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
+use bitcoin::bip32::{DerivationPath, Xpriv};
 use bitcoin::hashes::Hash;
 use bitcoin::key::TapTweak;
 use bitcoin::secp256k1::{All, Message, Secp256k1};
-use bitcoin::sighash::{EcdsaSighashType, Prevouts, SighashCache, TapSighashType};
+use bitcoin::sighash::{Prevouts, SighashCache, TapSighashType};
 use bitcoin::transaction::Version;
 use bitcoin::{
     Amount, Network, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, WPubkeyHash, Witness,
 };
 use policies::check::Outcome;
 use policies::evidence::Evidence;
+use policies::signature::InputSignature;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Branch, Keypath, ScriptKind, Wallet};
 use psbt_tools::build::build;
-use psbt_tools::export::InputSignature;
 use psbt_tools::import::{Context, Imported, import};
 
 pub const KINDS: [ScriptKind; 2] = [ScriptKind::Wpkh, ScriptKind::Tr];
 
+/// A wallet of every kind: its descriptor, and keys whose signatures are enough.
+pub const WALLETS: [(&str, &[usize]); 16] = [
+    ("pkh(@0)", &[0]),
+    ("sh(wpkh(@0))", &[0]),
+    ("wpkh(@0)", &[0]),
+    ("tr(@0)", &[0]),
+    ("sh(multi(2,@0,@1,@2))", &[2, 0]),
+    ("sh(sortedmulti(2,@0,@1,@2))", &[1, 2]),
+    ("sh(wsh(sortedmulti(2,@0,@1,@2)))", &[0, 2]),
+    ("sh(wsh(multi(1,@0,@1)))", &[1]),
+    ("wsh(multi(2,@0,@1))", &[0, 1]),
+    ("wsh(sortedmulti(2,@0,@1,@2))", &[2, 1]),
+    ("wsh(or_d(multi(2,@0,@1),and_v(v:pkh(@2),older(144))))", &[1, 0]),
+    ("wsh(and_v(v:pk(@0),or_d(pk(@1),and_v(v:pkh(@2),older(144)))))", &[1, 0]),
+    ("tr(@0,{pk(@1),multi_a(2,@2,@3)})", &[0]),
+    ("tr(@0,{pk(@1),multi_a(2,@2,@3)})", &[3, 2]),
+    ("tr(@0,{and_v(v:pk(@1),older(144)),{pk(@2),and_v(v:multi_a(2,@3,@4),older(1000))}})", &[2]),
+    ("tr(50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0,multi_a(2,@0,@1,@2))", &[2, 0]),
+];
+
 pub struct Payment {
     pub wallet: Wallet,
+    /// The first key.
     pub account: Xpriv,
+    /// The wallet's keys.
+    pub keys: Vec<Xpriv>,
     pub parts: SpendParts,
     pub evidence: Evidence,
 }
@@ -34,13 +59,29 @@ pub fn payment(kind: ScriptKind) -> Payment {
 }
 
 pub fn payment_of(kind: ScriptKind, seed: u8) -> Payment {
-    let (wallet, account) = wallet(kind, seed);
+    paid(
+        purse::wallet(&kind.descriptor("@0").unwrap(), seed, kind.purpose()),
+        Sequence::ENABLE_RBF_NO_LOCKTIME,
+    )
+}
+
+/// The same from a wallet of several keys: a descriptor with `@0`, `@1`, … for them.
+pub fn payment_from(template: &str) -> Payment {
+    paid(purse::wallet(template, 7, 87), Sequence::ENABLE_RBF_NO_LOCKTIME)
+}
+
+/// The same with coins as old as a timelocked path asks.
+pub fn payment_after(template: &str, blocks: u16) -> Payment {
+    paid(purse::wallet(template, 7, 87), Sequence::from_height(blocks))
+}
+
+fn paid((wallet, keys): (Wallet, Vec<Xpriv>), sequence: Sequence) -> Payment {
     let keypath = |branch, index| Keypath { branch, index };
     let coins = [keypath(Branch::External, 0), keypath(Branch::Internal, 4)];
     let previous: Vec<_> = coins.iter().map(|at| funding(&wallet, *at, 50_000_000)).collect();
     let inputs = coins.iter().zip(&previous).map(|(keypath, transaction)| SpendInput {
         outpoint: OutPoint { txid: transaction.compute_txid(), vout: 1 },
-        sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+        sequence,
         value: Amount::from_sat(50_000_000),
         keypath: *keypath,
     });
@@ -60,7 +101,7 @@ pub fn payment_of(kind: ScriptKind, seed: u8) -> Payment {
             },
         ],
     };
-    Payment { wallet, account, parts, evidence: Evidence::new(previous) }
+    Payment { account: keys[0], wallet, keys, parts, evidence: Evidence::new(previous) }
 }
 
 impl Payment {
@@ -100,61 +141,55 @@ impl Payment {
         }
     }
 
-    /// Signatures for every input whose place in the wallet the payment says.
+    /// Signatures for every input whose place in the wallet the payment says, by every key.
     pub fn signatures(&self, transaction: &Transaction) -> Vec<InputSignature> {
-        let secp: Secp256k1<All> = Secp256k1::new();
-        let prevouts: Vec<TxOut> = self
-            .parts
-            .inputs
-            .iter()
-            .map(|input| TxOut {
-                value: input.value,
-                script_pubkey: self.wallet.script(input.keypath).unwrap(),
-            })
-            .collect();
-        let mut cache = SighashCache::new(transaction);
-        let mut signatures = Vec::new();
-        for (at, input) in self.parts.inputs.iter().enumerate() {
-            let path: DerivationPath =
-                format!("m/{}/{}", input.keypath.branch.number(), input.keypath.index).parse().unwrap();
-            let key = self.account.derive_priv(&secp, &path).unwrap().to_keypair(&secp);
-            let (public_key, signature) = if self.wallet.is_taproot() {
-                let digest = cache
-                    .taproot_key_spend_signature_hash(at, &Prevouts::All(&prevouts), TapSighashType::Default)
-                    .unwrap();
-                let tweaked = key.tap_tweak(&secp, None).to_keypair();
-                let message = Message::from_digest(digest.to_byte_array());
-                let signature = secp.sign_schnorr_no_aux_rand(&message, &tweaked);
-                (key.x_only_public_key().0.serialize().to_vec(), signature.serialize().to_vec())
-            } else {
-                let TxOut { value, script_pubkey } = &prevouts[at];
-                let digest =
-                    cache.p2wpkh_signature_hash(at, script_pubkey, *value, EcdsaSighashType::All).unwrap();
-                let message = Message::from_digest(digest.to_byte_array());
-                let signature = bitcoin::ecdsa::Signature::sighash_all(
-                    secp.sign_ecdsa_low_r(&message, &key.secret_key()),
-                );
-                (key.public_key().serialize().to_vec(), signature.to_vec())
-            };
-            signatures.push(InputSignature { input: at as u32, public_key, signature });
+        (0..self.keys.len()).flat_map(|key| self.signatures_by(transaction, key)).collect()
+    }
+
+    /// Signatures by one key, wherever it stands.
+    pub fn signatures_by(&self, transaction: &Transaction, key: usize) -> Vec<InputSignature> {
+        let inputs = self.parts.inputs.iter().map(|input| (input.keypath, input.value)).collect::<Vec<_>>();
+        purse::signatures(&self.wallet, &self.keys[key], transaction, &inputs)
+    }
+
+    /// The unsigned PSBT with the signatures of these keys.
+    pub fn signed_by(&self, keys: &[usize]) -> Psbt {
+        let mut psbt = self.psbt();
+        for key in keys {
+            let signatures = self.signatures_by(&psbt.unsigned_tx, *key);
+            psbt_tools::export::attach_signatures(&mut psbt, &signatures).unwrap();
         }
-        signatures
+        psbt
     }
 }
 
 pub fn wallet(kind: ScriptKind, seed: u8) -> (Wallet, Xpriv) {
-    let secp = Secp256k1::new();
-    let master = Xpriv::new_master(Network::Regtest, &[seed; 32]).unwrap();
-    let path: DerivationPath = format!("m/{}h/1h/0h", kind.purpose()).parse().unwrap();
-    let account = master.derive_priv(&secp, &path).unwrap();
-    let descriptor = format!(
-        "{}([{}/{}h/1h/0h]{}/<0;1>/*)",
-        kind.as_str(),
-        master.fingerprint(&secp),
-        kind.purpose(),
-        Xpub::from_priv(&secp, &account)
-    );
-    (Wallet::new(Network::Regtest, &[descriptor]).unwrap(), account)
+    let (wallet, keys) = purse::wallet(&kind.descriptor("@0").unwrap(), seed, kind.purpose());
+    (wallet, keys[0])
+}
+
+/// What a program writes into a PSBT about a wallet's change.
+pub fn described(wallet: &Wallet, keypath: Keypath) -> bitcoin::psbt::Output {
+    let previous = funding(wallet, Keypath { branch: Branch::External, index: 0 }, 50_000_000);
+    let parts = SpendParts {
+        network: Network::Regtest,
+        wallet: wallet.id(),
+        version: Version::TWO,
+        lock_time: LockTime::ZERO,
+        inputs: vec![SpendInput {
+            outpoint: OutPoint { txid: previous.compute_txid(), vout: 1 },
+            sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+            value: Amount::from_sat(50_000_000),
+            keypath: Keypath { branch: Branch::External, index: 0 },
+        }],
+        outputs: vec![SpendOutput {
+            value: Amount::from_sat(49_990_000),
+            script: wallet.script(keypath).unwrap(),
+            own: Some(keypath),
+        }],
+    };
+    let evidence = Evidence::new([previous]);
+    build(&Spend::new(parts).unwrap(), &evidence, wallet).unwrap().outputs[0].clone()
 }
 
 pub fn stranger(n: u8) -> ScriptBuf {

@@ -119,8 +119,8 @@ pub const EDITS: &[Edit] = &[
     edit(
         "limits-of-other-wallets",
         POLICY,
-        "let from = limit.wallet.as_ref().is_none_or(|name| name == wallet);",
-        "let from = limit.wallet.is_none() || !wallet.is_empty();",
+        "who && wallet.is_none_or(|name| name == from)",
+        "who && (wallet.is_none() || !from.is_empty())",
     ),
     edit(
         "undeclared-replacements",

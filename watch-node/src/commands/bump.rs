@@ -16,6 +16,7 @@ use crate::coins::{Coin, CoinState, unspent};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::output::Output;
+use crate::path::{Ripeness, locks_of};
 use crate::payment::{evidence_for, heads};
 use crate::replacement::{Pace, Replacement};
 use crate::stage::{Stage, Stages};
@@ -58,8 +59,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let mut store = Store::open(dir)?;
     let _lock = store.lock()?;
     let payment = store.payment(args.payment)?;
-    let row = store.wallets()?.into_iter().find(|wallet| wallet.id == payment.wallet);
-    let wallet = OpenWallet::new(store.network()?, row.ok_or(Error::CorruptStore("payment's wallet"))?)?;
+    let wallet = OpenWallet::of(&store, &payment)?;
     let max_fee = args.max_fee.as_deref().map(parse_amount).transpose()?;
     can_be_written(&args.output)?;
     // What is confirmed must be known to be: two attempts that exclude each other are wasted work at best.
@@ -71,7 +71,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     if args.to_self && stages.of(&payment)?.0 == Stage::Abandoned {
         nobody_elses(&store, &stages, &payment)?;
     }
-    let rivals = rivals(&stages, &payment, args.to_self)?;
+    let rivals = rivals(&stages, &wallet, &payment, args.to_self)?;
     let last = payment.last()?;
     let was_to_self = last.request.recipients.is_empty();
     let is_resumed = last.nth > 1
@@ -88,6 +88,9 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let bound = bound(&store, &wallet, &rivals, last.request.anchor)?;
     let mut free: Vec<Coin> = unspent(&store, Some(wallet.row.id))?;
     free.retain(|coin| coin.state == CoinState::Confirmed);
+    // It spends by the same path: the signers of another one were not asked for.
+    let locks = locks_of(&last.spend);
+    let mut free = Ripeness::of(&store, &locks, free)?.ripe;
     free.sort_by_key(|coin| std::cmp::Reverse((coin.value, coin.outpoint)));
     let recipients = if args.to_self { Vec::new() } else { last.request.recipients.clone() };
     let (asked, approvals) = match usable(&store, &wallet, last, &recipients)? {
@@ -99,6 +102,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let replacement = Replacement {
         frame: Frame {
             wallet: &wallet.rules,
+            locks,
             recipients,
             evidence: evidence_for(&store, &coins)?,
             facts: facts.bytes(),
@@ -142,12 +146,17 @@ fn nobody_elses(store: &Store, stages: &Stages<'_>, payment: &Payment) -> Result
 }
 
 /// The attempts that can still be mined. Errors: [`Error::NotReplaceable`] when one was, or none can.
-fn rivals<'p>(stages: &Stages<'_>, payment: &'p Payment, is_to_self: bool) -> Result<Vec<&'p Attempt>> {
+fn rivals<'p>(
+    stages: &Stages<'_>,
+    wallet: &OpenWallet,
+    payment: &'p Payment,
+    is_to_self: bool,
+) -> Result<Vec<&'p Attempt>> {
     let refuse = |reason: String| Err(Error::NotReplaceable { payment: payment.name(), reason });
     match stages.of(payment)? {
         (Stage::Confirmed(depth) | Stage::Settled(depth), attempt) => refuse(format!(
             "its transaction {} has {depth} confirmation{}",
-            attempt.unsigned_txid,
+            stages.txid(wallet, attempt).unwrap_or(attempt.unsigned_txid),
             if depth == 1 { "" } else { "s" }
         )),
         (Stage::Replaced(other), _) => refuse(format!("transaction {other} has spent its coins")),

@@ -12,6 +12,7 @@ pub mod pay;
 pub mod payments;
 pub mod reconcile;
 pub mod regtest;
+pub mod reserves;
 pub mod status;
 pub mod submit;
 pub mod sync;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::{Amount, Network, OutPoint};
 use policies::request::{MAX_PURPOSE_LEN, Recipient};
+use policies::wallet::Locks;
+use psbt_tools::export::attach_signatures;
 use psbt_tools::money::{amount_text, parse_amount};
 use psbt_tools::{display, files};
 
@@ -11,12 +13,17 @@ use super::terms::{
     Facts, FeeOptions, Leaving, can_be_written, expiry, has_typed_fee, parse_duration, random,
 };
 use super::{address_of, now, unix_time};
+use crate::assembly::requested;
 use crate::coins::{Balance, Coin, CoinState, unspent};
+use crate::completion::{Completion, Terms};
+use crate::cosigning::signatures_in;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::order::Order;
 use crate::output::Output;
+use crate::path::{Path as SpendingPath, Ripeness, locks_of};
 use crate::payment::{evidence_for, heads};
+use crate::portrait::path_texts;
 use crate::select::consolidate;
 use crate::stage::{Stage, Stages};
 use crate::store::{Payment, Store};
@@ -32,13 +39,15 @@ const SELF: &str = "self";
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: watch-node pay savings --to bc1q…=0.01btc --feerate 12 --purpose \"invoice 117\" \
--o pay-request.psbt\nExample: watch-node pay savings --to self --feerate 1 -o consolidate.psbt"
+-o pay-request.psbt\nExample: watch-node pay savings --to self --feerate 1 -o consolidate.psbt\nExample: watch-node pay \
+--from-psbt sparrow.psbt --purpose \"invoice 118\" -o pay-request.psbt"
 )]
 pub struct Args {
     /// The wallet that pays.
-    name: String,
+    #[arg(required_unless_present = "from_psbt")]
+    name: Option<String>,
     /// Who is paid, and how much with its unit; may be repeated. `self`, alone and without an amount: back to the wallet.
-    #[arg(long, value_name = "ADDRESS=AMOUNT", required_unless_present = "csv")]
+    #[arg(long, value_name = "ADDRESS=AMOUNT", required_unless_present_any = ["csv", "from_psbt"])]
     to: Vec<String>,
     /// More recipients: lines of ADDRESS,AMOUNT.
     #[arg(long, value_name = "FILE")]
@@ -48,6 +57,16 @@ pub struct Args {
     /// Spend exactly these coins; may be repeated [default with `--to self`: all that can be spent].
     #[arg(long, value_name = "TXID:VOUT")]
     coin: Vec<OutPoint>,
+    /// Spend by this one of the wallet's paths, as `wallet list` numbers them [default: the first without a timelock].
+    #[arg(long, value_name = "N")]
+    path: Option<usize>,
+    /// Take the transaction of another program's PSBT as it is, and add what the signers need.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["name", "to", "csv", "feerate", "target", "coin", "path"]
+    )]
+    from_psbt: Option<PathBuf>,
     /// What it is for; the gatekeeper and the signer show it.
     #[arg(long, default_value = "")]
     purpose: String,
@@ -67,9 +86,6 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let mut store = Store::open(dir)?;
     let _lock = store.lock()?;
     let network = store.network()?;
-    let wallet = OpenWallet::new(network, store.wallet(&args.name)?)?;
-    let recipients = recipients(args, network)?;
-    let is_to_self = recipients.is_empty();
     let max_fee = args.max_fee.as_deref().map(parse_amount).transpose()?;
     if args.purpose.len() > MAX_PURPOSE_LEN {
         return Err(Error::Usage {
@@ -80,15 +96,36 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     policies::codec::clean_text("purpose", &args.purpose, MAX_PURPOSE_LEN)
         .map_err(|error| Error::Usage { what: "--purpose".to_owned(), reason: error.to_string() })?;
     can_be_written(&args.output)?;
-    if let Some(payment) = interrupted(&store, &wallet, &recipients, args, max_fee)? {
+    if let Some(file) = &args.from_psbt {
+        return complete(dir, &mut store, args, file, max_fee);
+    }
+    let name = args.name.as_deref().ok_or(Error::Missing("the wallet's name"))?;
+    let wallet = OpenWallet::new(network, store.wallet(name)?)?;
+    let recipients = recipients(args, network)?;
+    let is_to_self = recipients.is_empty();
+    let path = SpendingPath::choose(&wallet.rules, args.path)?;
+    let locks = path.locks();
+    if let Some(payment) = interrupted(&store, &wallet, &recipients, args, (max_fee, &locks))? {
         has_typed_fee(&payment, &wallet.rules, &args.fee, max_fee)?;
         return write(&mut store, args, &wallet, &payment, Facts::default(), true);
     }
     let rate = args.fee.rate(dir, &store)?;
     let all = unspent(&store, Some(wallet.row.id))?;
-    let free = all.iter().filter(|coin| coin.state == CoinState::Confirmed);
+    let confirmed = all.iter().filter(|coin| coin.state == CoinState::Confirmed).cloned();
+    let ripeness = match all.is_empty() {
+        true => Ripeness::default(),
+        false => Ripeness::of(&store, &locks, confirmed)?,
+    };
+    if let (Some(opens), true) = (ripeness.next(), ripeness.ripe.is_empty()) {
+        return Err(Error::PathClosed {
+            path: path.number,
+            text: path_texts(&wallet.rules).swap_remove(path.number.saturating_sub(1)),
+            opens: opens.text(),
+        });
+    }
+    let free = ripeness.ripe.iter();
     let coins: Vec<Coin> = if !args.coin.is_empty() {
-        named(&all, &args.coin)?
+        named(&all, &ripeness, &args.coin)?
     } else if is_to_self {
         let coins = consolidate(free.clone(), &wallet.rules, rate);
         match free.count().saturating_sub(coins.len()) {
@@ -103,6 +140,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let order = Order {
         frame: Frame {
             wallet: &wallet.rules,
+            locks,
             recipients,
             evidence: evidence_for(&store, &coins)?,
             facts: facts.bytes(),
@@ -120,8 +158,43 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     };
     let payment = store
         .create_payment(&wallet.row, now(), |number, change| order.draft(number, change))
-        .map_err(|error| explained(error, &all))?;
+        .map_err(|error| explained(error, &all, &ripeness))?;
     write(&mut store, args, &wallet, &payment, facts, false)
+}
+
+/// Makes a foreign PSBT a payment. Signatures that it brings are kept.
+fn complete(
+    dir: &Path,
+    store: &mut Store,
+    args: &Args,
+    file: &Path,
+    max_fee: Option<Amount>,
+) -> Result<Output> {
+    let found = Completion::read(store, files::read(file, files::DEFAULT_LIMIT)?)?;
+    let wallet = &found.wallet;
+    let facts = Facts::gather(dir, store, wallet)?;
+    let frame = Frame {
+        wallet: &wallet.rules,
+        locks: locks_of(&found.spend),
+        recipients: Recipient::of(&found.spend),
+        evidence: evidence_for(store, &found.coins)?,
+        facts: facts.bytes(),
+        marks: wallet.marks(store)?,
+        now: unix_time(),
+        shuffle: 0,
+    };
+    let terms =
+        Terms { purpose: args.purpose.clone(), max_fee, expires: expiry(args.expires), heads: heads(store)? };
+    let payment = store
+        .create_payment(&wallet.row, now(), |number, change| found.draft(&frame, terms, number, change))?;
+    let attempt = payment.last()?;
+    let signatures = signatures_in(&found.psbt, &wallet.rules, &attempt.spend)?;
+    if !signatures.is_empty() {
+        attach_signatures(&mut requested(store, attempt)?, &signatures)?;
+        store.keep_signatures(attempt, &signatures)?;
+        eprintln!("note: {} signatures came with it and are kept", signatures.len());
+    }
+    write(store, args, wallet, &payment, facts, false)
 }
 
 /// The same payment whose file was perhaps never written, because this program was killed: another one would pay twice.
@@ -130,7 +203,7 @@ fn interrupted(
     wallet: &OpenWallet,
     recipients: &[Recipient],
     args: &Args,
-    max_fee: Option<Amount>,
+    (max_fee, locks): (Option<Amount>, &Locks),
 ) -> Result<Option<Payment>> {
     let stages = Stages::load(store)?;
     for payment in store.payments()? {
@@ -139,6 +212,7 @@ fn interrupted(
         let coins: Vec<OutPoint> = attempt.spend.inputs().iter().map(|input| input.outpoint).collect();
         let is_same = payment.wallet == wallet.row.id
             && payment.attempts.len() == 1
+            && locks_of(&attempt.spend) == *locks
             && request.recipients == recipients
             && request.purpose == args.purpose
             && request.max_fee == max_fee.unwrap_or(attempt.spend.fee())
@@ -207,7 +281,7 @@ fn recipients(args: &Args, network: Network) -> Result<Vec<Recipient>> {
         .collect()
 }
 
-fn named(all: &[Coin], wanted: &[OutPoint]) -> Result<Vec<Coin>> {
+fn named(all: &[Coin], ripeness: &Ripeness, wanted: &[OutPoint]) -> Result<Vec<Coin>> {
     let mut coins: Vec<Coin> = Vec::new();
     for outpoint in wanted {
         let unavailable = |reason| Error::CoinUnavailable { outpoint: *outpoint, reason };
@@ -218,6 +292,9 @@ fn named(all: &[Coin], wanted: &[OutPoint]) -> Result<Vec<Coin>> {
             .iter()
             .find(|coin| coin.outpoint == *outpoint)
             .ok_or_else(|| unavailable("it is no unspent coin of this wallet"))?;
+        if ripeness.waiting.iter().any(|(_, waiting)| waiting.outpoint == *outpoint) {
+            return Err(unavailable("its timelock on this path has not passed"));
+        }
         match coin.state {
             CoinState::Confirmed => coins.push(coin.clone()),
             CoinState::Immature => return Err(unavailable("its block reward is younger than 100 blocks")),
@@ -229,14 +306,16 @@ fn named(all: &[Coin], wanted: &[OutPoint]) -> Result<Vec<Coin>> {
 }
 
 /// Says what else the wallet has, where the spendable part is not enough.
-fn explained(error: Error, all: &[Coin]) -> Error {
+fn explained(error: Error, all: &[Coin], ripeness: &Ripeness) -> Error {
     let (Error::InsufficientFunds { needed, spendable, .. }, Ok(balance)) = (&error, Balance::of(all)) else {
         return error;
     };
+    let opens = ripeness.next().map_or_else(String::new, |opens| opens.text());
     let held: String = [
-        (balance.reserved, "is reserved for other payments"),
-        (balance.immature, "is in block rewards younger than 100 blocks"),
-        (balance.pending, "is not confirmed"),
+        (balance.reserved, "is reserved for other payments".to_owned()),
+        (balance.immature, "is in block rewards younger than 100 blocks".to_owned()),
+        (balance.pending, "is not confirmed".to_owned()),
+        (ripeness.waiting_sum(), format!("waits for this path's timelock, the first of it {opens}")),
     ]
     .into_iter()
     .filter(|(amount, _)| *amount > Amount::ZERO)

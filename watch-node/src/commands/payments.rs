@@ -9,10 +9,13 @@ use psbt_tools::{display, files};
 use serde_json::{Value, json};
 
 use super::now;
+use crate::assembly;
+use crate::cosigning::Cosigning;
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::stage::{Stage, Stages};
 use crate::store::{Attempt, Payment, Store};
+use crate::wallet::OpenWallet;
 
 /// Lists payments as of the last sync.
 #[derive(Debug, clap::Args)]
@@ -33,10 +36,11 @@ enum Command {
         #[arg(value_parser = parse_number, value_name = "P-0042")]
         payment: u32,
     },
-    /// Writes an attempt's request file again, byte for byte.
+    /// Writes an attempt's request file again, byte for byte; or with the signatures that came back so far.
     #[command(
         after_help = "Example: watch-node payments export P-0042 -o again.psbt\nExample: watch-node payments export P-0042 \
---attempt 1 -o first.psbt"
+--attempt 1 -o first.psbt\nExample: watch-node payments export P-0042 --with-signatures -o for-ben.psbt    (for the next \
+cosigner)"
     )]
     Export {
         /// Its number.
@@ -45,6 +49,9 @@ enum Command {
         /// Which attempt of it [default: the last].
         #[arg(long, value_name = "N")]
         attempt: Option<u32>,
+        /// With the signatures, the permits and the receipts that came back so far, for the next cosigner.
+        #[arg(long)]
+        with_signatures: bool,
         /// Where it is written.
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
@@ -78,11 +85,15 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             Ok(Output::done(text, json!({"payments": list})))
         }
         Some(Command::Show { payment }) => show(&store, &store.payment(*payment)?),
-        Some(Command::Export { payment, attempt, output }) => {
+        Some(Command::Export { payment, attempt, with_signatures, output }) => {
             let _lock = store.lock()?;
             let payment = store.payment(*payment)?;
             let attempt = payment.attempt(*attempt)?;
-            files::write_new(output, &store.attempt_file(attempt)?, 0o600)?;
+            let bytes = match with_signatures {
+                true => assembly::file(&store, &OpenWallet::of(&store, &payment)?, attempt)?,
+                false => store.attempt_file(attempt)?,
+            };
+            files::write_new(output, &bytes, 0o600)?;
             store.mark_exported(attempt)?;
             // Standard output carries the file itself when that is asked for.
             let text = match output.as_os_str() == "-" {
@@ -163,15 +174,18 @@ fn abandon(store: &mut Store, number: u32) -> Result<Output> {
 
 fn describe(store: &Store, stages: &Stages<'_>, payment: &Payment) -> Result<(String, Value)> {
     let (stage, leading) = stages.of(payment)?;
-    let wallet = store.wallets()?.into_iter().find(|wallet| wallet.id == payment.wallet);
-    let wallet = wallet.map(|wallet| wallet.imported.name).ok_or(Error::CorruptStore("payment's wallet"))?;
+    let wallet = OpenWallet::of(store, payment)?;
+    let txid = |attempt: &Attempt| {
+        let txid = stages.txid(&wallet, attempt);
+        txid.map_or_else(|| "its txid is known once it is signed".to_owned(), |txid| txid.to_string())
+    };
     let mut text = format!(
         "{}  {}  {}  {}\n        {}",
         payment.name(),
-        wallet,
+        display::escape(wallet.name()),
         amount_text(paid(leading)),
         stage_text(stage),
-        leading.unsigned_txid
+        txid(leading)
     );
     let mut attempts = Vec::new();
     for attempt in &payment.attempts {
@@ -183,22 +197,30 @@ fn describe(store: &Store, stages: &Stages<'_>, payment: &Payment) -> Result<(St
                 stage_text(stage),
                 if attempt.request.recipients.is_empty() { ", back to itself" } else { "" },
                 amount_text(attempt.spend.fee()),
-                attempt.unsigned_txid
+                txid(attempt)
             ));
         }
-        attempts.push(described(attempt, stage));
+        attempts.push(described(stages, &wallet, attempt, stage));
     }
-    let mut json = described(leading, stage);
+    let cosigning = match wallet.rules.keys().len() {
+        1 => None,
+        _ => Some(Cosigning::new(&wallet.rules, &leading.spend, &store.signatures(leading)?)?),
+    };
+    if let (Some(cosigning), true) = (&cosigning, stage.awaits_signatures()) {
+        text.push_str(&format!("\n{}", cosigning.text()));
+    }
+    let mut json = described(stages, &wallet, leading, stage);
     if let Some(object) = json.as_object_mut() {
         object.insert("payment".to_owned(), payment.name().into());
-        object.insert("wallet".to_owned(), wallet.into());
+        object.insert("wallet".to_owned(), wallet.name().into());
         object.insert("abandoned".to_owned(), payment.abandoned.into());
         object.insert("attempts".to_owned(), attempts.into());
+        object.insert("cosigning".to_owned(), cosigning.map_or(Value::Null, |cosigning| cosigning.json()));
     }
     Ok((text, json))
 }
 
-fn described(attempt: &Attempt, stage: Stage) -> Value {
+fn described(stages: &Stages<'_>, wallet: &OpenWallet, attempt: &Attempt, stage: Stage) -> Value {
     let replaced_by = match stage {
         Stage::Replaced(txid) => Some(txid.to_string()),
         _ => None,
@@ -207,7 +229,8 @@ fn described(attempt: &Attempt, stage: Stage) -> Value {
         "attempt": attempt.nth,
         "state": stage.word(),
         "confirmations": stage.confirmations(),
-        "txid": attempt.unsigned_txid.to_string(),
+        "txid": stages.txid(wallet, attempt).map(|txid| txid.to_string()),
+        "unsigned_txid": attempt.unsigned_txid.to_string(),
         "spend_id": attempt.spend.id().to_string(),
         "request_id": attempt.request.id().to_string(),
         "amount_sat": paid(attempt).to_sat(),

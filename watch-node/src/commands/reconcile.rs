@@ -14,9 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::scanned;
-use crate::documents::{is_by_vault_of, take};
+use crate::documents::{take, vault_of};
 use crate::error::{Error, Result};
 use crate::output::Output;
+use crate::payment::unsigned_txid;
 use crate::reconcile::{Finding, Verdict, Vouched, needed_authority, reconcile, ungoverned};
 use crate::stage::Stage;
 use crate::store::Store;
@@ -111,7 +112,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
 /// Wallets that are named as meant to obey nobody; naming one that does obey is a mistake worth telling.
 fn accepted(store: &Store, args: &Args) -> Result<BTreeSet<String>> {
     for name in &args.accept_ungoverned {
-        if store.wallet(name)?.imported.authority.is_some() {
+        if store.wallet(name)?.imported.authority().is_some() {
             return Err(Error::Usage {
                 what: format!("--accept-ungoverned {name:?}"),
                 reason: "this wallet obeys an authority: its spends need permits".to_owned(),
@@ -122,7 +123,7 @@ fn accepted(store: &Store, args: &Args) -> Result<BTreeSet<String>> {
 }
 
 /// Keeps the receipts of one vault, all of which must be by it; gives the vault's id.
-fn take_receipts(store: &mut Store, file: &Path) -> Result<Vec<u8>> {
+fn take_receipts(store: &mut Store, file: &Path) -> Result<[u8; 32]> {
     let name = || display::escape(&file.to_string_lossy());
     let malformed = |reason: String| Error::Malformed { what: name(), reason };
     let forged = |reason: &str| Error::NotAuthentic { what: name(), reason: reason.to_owned() };
@@ -135,7 +136,7 @@ fn take_receipts(store: &mut Store, file: &Path) -> Result<Vec<u8>> {
     }
     let wallets = OpenWallet::all(store)?;
     let is_pinned =
-        |wallet: &OpenWallet| wallet.row.imported.vault_id.as_deref() == Some(vault.as_bytes().as_slice());
+        |wallet: &OpenWallet| wallet.row.imported.vaults.iter().any(|pinned| pinned.id == *vault.as_bytes());
     if !wallets.iter().any(is_pinned) {
         return Err(forged("no wallet here was exported by this vault"));
     }
@@ -148,12 +149,12 @@ fn take_receipts(store: &mut Store, file: &Path) -> Result<Vec<u8>> {
         }
         // Receipts of wallets that are not watched here say nothing about those that are.
         for wallet in &wallets {
-            if is_by_vault_of(&receipt, wallet)? {
+            if vault_of(&receipt, wallet)?.is_some() {
                 store.add_receipt(&receipt)?;
             }
         }
     }
-    Ok(vault.as_bytes().to_vec())
+    Ok(*vault.as_bytes())
 }
 
 fn take_permits(store: &mut Store, file: &Path) -> Result<()> {
@@ -162,7 +163,7 @@ fn take_permits(store: &mut Store, file: &Path) -> Result<()> {
     let bytes = files::read(file, files::DEFAULT_LIMIT)?;
     let context = Context { network: Some(store.network()?), ..Context::default() };
     let imported = import(bytes, &rules, &context)?;
-    let txid = imported.psbt().unsigned_tx.compute_txid();
+    let txid = unsigned_txid(&imported.psbt().unsigned_tx);
     let payments = store.payments()?;
     let mut attempts = payments.iter().flat_map(|p| p.attempts.iter().map(move |a| (p, a)));
     let found = attempts.find(|(_, attempt)| attempt.unsigned_txid == txid);
@@ -245,6 +246,7 @@ fn object(finding: &Finding, names: &BTreeMap<i64, String>, network: Network) ->
         .collect();
     json!({
         "txid": finding.txid.to_string(),
+        "unsigned_txid": finding.unsigned_txid.to_string(),
         "height": finding.height,
         "wallets": finding.wallets,
         "payment": finding.payment,

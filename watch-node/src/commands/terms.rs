@@ -14,6 +14,8 @@ use super::{open_chain, unix_time};
 use crate::error::{Error, Result};
 use crate::facts::{Riding, riding};
 use crate::output::Output;
+use crate::path::Path as SpendingPath;
+use crate::portrait::path_texts;
 use crate::select::Rate;
 use crate::store::{Attempt, Payment, Store};
 use crate::wallet::OpenWallet;
@@ -149,6 +151,11 @@ impl Leaving<'_> {
         if self.attempt.request.recipients.is_empty() {
             text.push_str(&format!("to      itself, {} coins into one\n", spend.inputs().len()));
         }
+        let path = SpendingPath::of(&self.wallet.rules, spend).map(|path| path.number);
+        if let Some(number) = path.filter(|_| self.wallet.rules.paths().len() > 1) {
+            let words = path_texts(&self.wallet.rules).swap_remove(number.saturating_sub(1));
+            text.push_str(&format!("path    {number}: {words}\n"));
+        }
         text.push_str(&format!(
             "fee     {}, {} sat/vB\nchange  {}\nspend   {}\nNext: {next}",
             amount_text(spend.fee()),
@@ -174,6 +181,8 @@ impl Leaving<'_> {
             "feerate_sat_per_vb": self.feerate().map(Feerate::to_json),
             "change_sat": self.change().to_sat(),
             "inputs": spend.inputs().len(),
+            "path": SpendingPath::of(&self.wallet.rules, spend).map(|path| path.number),
+            "locktime": spend.lock_time().to_consensus_u32(),
             "facts": self.facts.object(),
             "facts_left_out": self.facts.left_out,
             "recipients": attempt.request.recipients.iter().map(|to| json!({

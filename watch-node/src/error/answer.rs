@@ -17,7 +17,7 @@ impl Error {
             | Error::NoFeerate(_)
             | Error::WhichWallet(_) => 2,
             Error::Psbt(error) => error.exit_code(),
-            Error::Incomplete(_) | Error::AuthorityNeeded { .. } => 4,
+            Error::Incomplete(_) | Error::AuthorityNeeded { .. } | Error::SignaturesMissing { .. } => 4,
             Error::AlreadyInitialised(_)
             | Error::ChainUnavailable(_)
             | Error::EmbeddedOffRegtest(_)
@@ -39,6 +39,8 @@ impl Error {
             | Error::OtherAuthority { .. }
             | Error::InsufficientFunds { .. }
             | Error::CoinUnavailable { .. }
+            | Error::NoCoins(_)
+            | Error::PathClosed { .. }
             | Error::FeeAboveCeiling { .. }
             | Error::FeeTooLow { .. }
             | Error::NotReplaceable { .. }
@@ -83,6 +85,8 @@ impl Error {
             Error::NoFeerate(_) => "no-feerate",
             Error::InsufficientFunds { .. } => "insufficient-funds",
             Error::CoinUnavailable { .. } => "coin-unavailable",
+            Error::NoCoins(_) => "no-coins",
+            Error::PathClosed { .. } => "path-closed",
             Error::FeeAboveCeiling { .. } => "fee-too-high",
             Error::FeeTooLow { .. } => "fee-too-low",
             Error::NotReplaceable { .. } => "not-replaceable",
@@ -90,6 +94,7 @@ impl Error {
             Error::DraftDiffers { .. } => "draft-differs",
             Error::UnderWay { .. } => "under-way",
             Error::UnknownPayment(_) => "unknown-payment",
+            Error::SignaturesMissing { .. } => "signatures-missing",
             Error::SelfCheck(_) => "self-check",
             Error::Stale { .. } | Error::NotScanned(_) => "stale",
             Error::TooManyFacts { .. } => "too-many-facts",
@@ -202,6 +207,10 @@ impl Error {
                 "`watch-node coins` lists them; pay less, or wait until more is confirmed".into()
             }
             Error::CoinUnavailable { .. } => "`watch-node coins` lists what can be spent".into(),
+            Error::NoCoins(_) => "leave it out; `watch-node balance` says what each wallet holds".into(),
+            Error::PathClosed { .. } => {
+                "`watch-node wallet paths NAME` says for each path what can be spent now and what later".into()
+            }
             Error::FeeAboveCeiling { .. } => "lower --feerate or raise --max-fee; nothing was made".into(),
             Error::FeeTooLow { rate, .. } => {
                 format!("give --feerate {rate} or more, or leave it out for the least that replaces")
@@ -222,6 +231,10 @@ impl Error {
             Error::UnderWay { .. } => {
                 "take it back with `watch-node bump P-0042 --to-self`; its coins are free once that confirms".into()
             }
+            Error::SignaturesMissing { first, .. } => format!(
+                "`watch-node payments export {first} --with-signatures -o FILE` writes it with the signatures so far; carry that \
+                 to a cosigner who is missing, then `watch-node submit` what comes back"
+            ),
             Error::UnknownPayment(_) => "`watch-node payments` lists those that this folder made".into(),
             Error::SelfCheck(_) => "nothing was written; this is a fault of the program, please report it".into(),
             Error::Stale { .. } | Error::NotScanned(_) => "run `watch-node sync`, then try again".into(),

@@ -245,6 +245,9 @@ pub enum Error {
         /// What else there is, and why it cannot be spent.
         held: String,
     },
+    /// A wallet that holds nothing to be proven.
+    #[error("wallet {0:?} has no confirmed coin")]
+    NoCoins(String),
     /// A coin that was asked for and cannot be spent.
     #[error("the coin {outpoint} cannot be spent: {reason}")]
     CoinUnavailable {
@@ -252,6 +255,16 @@ pub enum Error {
         outpoint: OutPoint,
         /// Why not.
         reason: &'static str,
+    },
+    /// No coin of the wallet can be spent by the path that was chosen, yet.
+    #[error("no coin can be spent by path {path} yet ({text}): the first {opens}")]
+    PathClosed {
+        /// Its number.
+        path: usize,
+        /// The path in words.
+        text: String,
+        /// From when on.
+        opens: String,
     },
     /// The fee is above the ceiling that was given.
     #[error("the fee would be {fee}, above the ceiling of {ceiling}")]
@@ -304,6 +317,14 @@ pub enum Error {
         payment: String,
         /// What is known of it.
         reason: &'static str,
+    },
+    /// Payments whose signatures are not enough yet.
+    #[error("{payments}: more signatures are needed")]
+    SignaturesMissing {
+        /// `P-0042, P-0043`.
+        payments: String,
+        /// The first of them.
+        first: String,
     },
     /// No such payment, or a file that belongs to none.
     #[error("{0}")]

@@ -76,8 +76,10 @@ impl Proof {
 /// One spend and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The transaction.
+    /// The transaction; of one that only a receipt names, as it is unsigned.
     pub txid: Txid,
+    /// Its txid without signatures.
+    pub unsigned_txid: Txid,
     /// Height of its block.
     pub height: Option<u32>,
     /// Names of the wallets whose coins it spends.

@@ -11,8 +11,9 @@ use policies::id::PermitId;
 use policies::permit::{Permit, Receipt};
 use psbt_tools::export::same_transaction;
 
-use crate::documents::{governs, is_by_vault_of, permits};
+use crate::documents::{governs, permits, vault_of};
 use crate::error::{Error, Result};
+use crate::payment::unsigned_txid;
 use crate::stage::{Stage, Stages};
 use crate::store::{Attempt, Conduct, Payment, SpendingTransaction, Store};
 use crate::wallet::OpenWallet;
@@ -26,7 +27,7 @@ pub use movement::{Moved, Movement, Paid};
 #[derive(Clone, Debug, Default)]
 pub struct Vouched {
     /// Vaults whose receipts were all given, so that what they lack does not exist.
-    pub vaults: BTreeSet<Vec<u8>>,
+    pub vaults: BTreeSet<[u8; 32]>,
     /// Names of wallets that are meant to obey no authority.
     pub ungoverned: BTreeSet<String>,
 }
@@ -101,6 +102,7 @@ impl Known<'_> {
             .ok_or(Error::CorruptStore("coin without its wallet"))?;
         let mut finding = Finding {
             txid: own.transaction.compute_txid(),
+            unsigned_txid: unsigned_txid(&own.transaction),
             height: own.height,
             wallets: wallets.iter().map(|wallet| wallet.name().to_owned()).collect(),
             payment: None,
@@ -126,8 +128,9 @@ impl Known<'_> {
         finding.movement = self.moved(asked, &own.transaction);
         finding.permit = self.permit(wallet, asked.attempt);
         finding.receipt = self.receipt(wallet, asked.attempt)?;
-        let vault = wallet.row.imported.vault_id.as_ref();
-        let is_whole = vault.is_some_and(|id| self.vouched.vaults.contains(id));
+        let vaults = &wallet.row.imported.vaults;
+        let is_whole =
+            !vaults.is_empty() && vaults.iter().all(|vault| self.vouched.vaults.contains(&vault.id));
         let verdict = match (finding.permit, finding.receipt) {
             (_, Proof::Mismatched) | (Proof::Missing, Proof::Missing) => Verdict::Unauthorised,
             (_, Proof::Missing) if is_whole => Verdict::Unauthorised,
@@ -157,7 +160,7 @@ impl Known<'_> {
         let has_moved = is_seen || asked.attempt.conduct == Conduct::Broadcast;
         // Nothing moves any more once another attempt has confirmed. Whoever else spent its coins is judged by himself.
         let has_lost = matches!(stage, Stage::Replaced(winner)
-            if asked.payment.attempts.iter().any(|other| other.unsigned_txid == winner));
+            if asked.payment.attempts.iter().any(|other| self.stages.is_of(winner, other)));
         match verdict {
             Verdict::Unauthorised => Verdict::Unauthorised,
             Verdict::Authorised if has_lost => Verdict::Replaced,
@@ -204,20 +207,18 @@ impl Known<'_> {
     }
 
     fn receipt(&self, wallet: &OpenWallet, attempt: &Attempt) -> Result<Proof> {
-        if wallet.audit_key()?.is_none() {
+        if wallet.row.imported.vaults.is_empty() {
             return Ok(Proof::NotNeeded);
         }
         let permits = self.verified_permits(wallet, attempt);
         let mut proof = Proof::Missing;
         for receipt in &self.receipts {
             let statement = &receipt.statement;
-            if statement.spend != attempt.spend.id()
-                || statement.unsigned_txid != attempt.unsigned_txid
-                || !is_by_vault_of(receipt, wallet)?
-            {
+            if statement.spend != attempt.spend.id() || statement.unsigned_txid != attempt.unsigned_txid {
                 continue;
             }
-            let fits = match (wallet.authority(), statement.permit) {
+            let Some(vault) = vault_of(receipt, wallet)? else { continue };
+            let fits = match (vault.authority, statement.permit) {
                 (None, _) => true,
                 (Some(_), None) => false,
                 // Before a permit is brought, none can be compared: that it is missing is said of the permit.
@@ -237,8 +238,8 @@ impl Known<'_> {
         let mut findings = Vec::new();
         for payment in &self.payments {
             for transaction in payment.attempts.iter().filter_map(|attempt| attempt.signed.as_ref()) {
-                let txid: Txid = transaction.compute_txid();
-                if judged.iter().any(|finding| finding.txid == txid) {
+                let unsigned: Txid = unsigned_txid(transaction);
+                if judged.iter().any(|finding| finding.unsigned_txid == unsigned) {
                     continue;
                 }
                 let own = SpendingTransaction {
@@ -261,7 +262,7 @@ impl Known<'_> {
             let (txid, spend) = (receipt.statement.unsigned_txid, receipt.statement.spend);
             // A transaction that no payment asked for is unauthorised already.
             let is_judged = |finding: &Finding| {
-                finding.txid == txid && finding.spend.is_none_or(|its_spend| its_spend == spend)
+                finding.unsigned_txid == txid && finding.spend.is_none_or(|its_spend| its_spend == spend)
             };
             if !judged.iter().any(is_judged) && seen.insert((txid, spend)) {
                 findings.push(self.unused(receipt)?);
@@ -282,6 +283,7 @@ impl Known<'_> {
         });
         let mut finding = Finding {
             txid: statement.unsigned_txid,
+            unsigned_txid: statement.unsigned_txid,
             height: None,
             wallets: wallet.iter().map(|wallet| wallet.name().to_owned()).collect(),
             payment: None,

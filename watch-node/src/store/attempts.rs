@@ -69,7 +69,7 @@ pub struct Attempt {
     pub spend: Spend,
     /// What was asked for; a later attempt may serve the same request.
     pub request: Request,
-    /// Txid of the unsigned transaction; the final one, as all inputs are native segwit.
+    /// Txid of the unsigned transaction; the final one where all inputs are native segwit.
     pub unsigned_txid: Txid,
     /// The transaction as it was first submitted; every retry sends these bytes.
     pub signed: Option<Transaction>,
@@ -149,7 +149,7 @@ impl Store {
             "SELECT s.txid FROM reservations r
                JOIN spends s ON s.prev_txid = r.txid AND s.prev_vout = r.vout
                JOIN transactions t ON t.txid = s.txid
-              WHERE r.attempt = ?1 AND t.height IS NOT NULL AND s.txid <> ?2",
+              WHERE r.attempt = ?1 AND t.height IS NOT NULL AND t.unsigned_txid <> ?2",
         )?;
         let mut rows = statement.query(params![attempt.id, attempt.unsigned_txid.as_byte_array()])?;
         let Some(row) = rows.next()? else { return Ok(None) };

@@ -3,7 +3,7 @@
 use bitcoin::hashes::{Hash, sha256};
 use policies::authority::{Authority, SignedAuthority};
 use policies::codec::Canonical;
-use policies::id::{AuthorityId, SpendId};
+use policies::id::SpendId;
 use policies::permit::{Permit, Receipt};
 use rusqlite::{OptionalExtension, params};
 
@@ -36,9 +36,7 @@ impl Store {
             None => {}
         }
         for wallet in self.wallets()?.into_iter().map(|wallet| wallet.imported) {
-            if let Some(obeyed) =
-                wallet.authority.map(AuthorityId::from_bytes).filter(|id| *id != authority.id())
-            {
+            if let Some(obeyed) = wallet.authority().filter(|id| *id != authority.id()) {
                 let (wallet, pinned) = (wallet.name, authority.id());
                 return Err(Error::OtherAuthority { wallet, obeyed, pinned });
             }

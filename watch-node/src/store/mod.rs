@@ -13,6 +13,7 @@ mod proofs;
 mod requests;
 mod schema;
 mod settings;
+mod signatures;
 mod transactions;
 mod wallets;
 
@@ -28,7 +29,7 @@ pub use lock::Lock;
 pub use payments::Payment;
 pub use proofs::ProvenSpend;
 pub use transactions::{CoinRow, Matched, OwnTransaction, SpendingTransaction};
-pub use wallets::{Branch, NewWallet, Place, WatchedWallet};
+pub use wallets::{Branch, NewWallet, Place, WatchedVault, WatchedWallet};
 
 const FILE: &str = "watch-node.sqlite";
 
@@ -46,7 +47,8 @@ impl Store {
             return Err(Error::NotInitialised(dir.to_owned()));
         }
         let db = open_database(&path, schema::APPLICATION_ID, schema::VERSION, schema::MIGRATIONS)?;
-        let store = Self { db, dir: dir.to_owned() };
+        let mut store = Self { db, dir: dir.to_owned() };
+        store.fill_unsigned_txids()?;
         // `init` was killed between the file and its settings: nothing was promised yet.
         if !store.has_settings()? {
             return Err(Error::NotInitialised(dir.to_owned()));

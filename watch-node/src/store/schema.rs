@@ -2,9 +2,9 @@
 
 /// "airw".
 pub(super) const APPLICATION_ID: i64 = 0x6169_7277;
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 /// `MIGRATIONS[n]` takes a database of version `n` to `n + 1`.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 const V1: &str = "
 CREATE TABLE settings (
@@ -162,6 +162,57 @@ SELECT c.txid, c.vout, c.wallet, c.branch, c.idx, c.value_sat, c.script,
 FROM coins c JOIN transactions t USING (txid);
 ";
 
+// A wallet may have several vaults. Signatures of an attempt, and preimages of its hash locks,
+// are kept until they are enough. A transaction is known again
+// by its txid without signatures: `unsigned_txid`, filled in by the program for rows of earlier versions.
+const V4: &str = "
+DROP VIEW coin_states;
+CREATE TABLE vaults (
+    wallet INTEGER NOT NULL REFERENCES wallets, vault_id BLOB NOT NULL, audit_key BLOB NOT NULL, authority BLOB,
+    PRIMARY KEY (wallet, vault_id)) STRICT, WITHOUT ROWID;
+INSERT INTO vaults (wallet, vault_id, audit_key, authority)
+    SELECT id, vault_id, audit_key, authority FROM wallets WHERE vault_id IS NOT NULL AND audit_key IS NOT NULL;
+ALTER TABLE wallets DROP COLUMN vault_id;
+ALTER TABLE wallets DROP COLUMN audit_key;
+ALTER TABLE wallets DROP COLUMN authority;
+
+-- leaf is empty but for a taproot script path.
+CREATE TABLE signatures (
+    attempt INTEGER NOT NULL REFERENCES attempts, input INTEGER NOT NULL, public_key BLOB NOT NULL,
+    leaf BLOB NOT NULL, signature BLOB NOT NULL,
+    PRIMARY KEY (attempt, input, public_key, leaf)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE preimages (
+    attempt INTEGER NOT NULL REFERENCES attempts, preimage BLOB NOT NULL,
+    PRIMARY KEY (attempt, preimage)) STRICT, WITHOUT ROWID;
+
+ALTER TABLE transactions ADD COLUMN unsigned_txid BLOB;
+CREATE INDEX transactions_unsigned_txid ON transactions (unsigned_txid);
+
+CREATE VIEW coin_states AS
+SELECT c.txid, c.vout, c.wallet, c.branch, c.idx, c.value_sat, c.script,
+       t.coinbase, t.height, t.mempool,
+       (SELECT s.txid FROM spends s JOIN transactions st USING (txid)
+         WHERE s.prev_txid = c.txid AND s.prev_vout = c.vout AND st.height IS NOT NULL) AS spent_txid,
+       (SELECT s.txid FROM spends s JOIN transactions st USING (txid)
+         WHERE s.prev_txid = c.txid AND s.prev_vout = c.vout AND st.height IS NULL AND st.mempool = 1)
+         AS pending_spend_txid,
+       -- An attempt that can never confirm, because another transaction spent one of its coins, reserves nothing. Nor does
+       -- one of a payment that was given up, unless the source has shown it: then it may come back.
+       (SELECT a.payment FROM reservations r JOIN attempts a ON a.id = r.attempt
+          JOIN payments p ON p.number = a.payment
+         WHERE r.txid = c.txid AND r.vout = c.vout
+           AND (p.abandoned IS NULL
+                OR EXISTS (SELECT 1 FROM transactions own WHERE own.unsigned_txid = a.unsigned_txid))
+           AND NOT EXISTS (
+             SELECT 1 FROM reservations o
+               JOIN spends s ON s.prev_txid = o.txid AND s.prev_vout = o.vout
+               JOIN transactions st ON st.txid = s.txid
+              WHERE o.attempt = a.id AND st.height IS NOT NULL AND st.unsigned_txid <> a.unsigned_txid)
+         ORDER BY a.payment DESC LIMIT 1) AS reserved_for
+FROM coins c JOIN transactions t USING (txid);
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +224,8 @@ mod tests {
         let path = dir.path().join("db");
         let old = open_database(&path, APPLICATION_ID, 1, &[V1]).unwrap();
         old.execute_batch(
-            "INSERT INTO wallets (id, name, wallet_id, external, internal, birthday) VALUES (1, 'w', x'01', '', '', 0);
+            "INSERT INTO wallets (id, name, wallet_id, external, internal, birthday, vault_id, audit_key)
+                 VALUES (1, 'w', x'01', '', '', 0, x'07', x'08');
              INSERT INTO payments (number, wallet, state, spend, spend_id, request, request_id, file, unsigned_txid, created)
              VALUES (7, 1, 'exported', x'02', x'02', x'02', x'02', x'0304', x'02', 5);
              INSERT INTO transactions (txid, raw, coinbase, first_seen, mempool) VALUES (x'09', x'', 0, 0, 1);
@@ -196,5 +248,9 @@ mod tests {
         let reserved: i64 =
             db.query_row("SELECT reserved_for FROM coin_states", [], |row| row.get(0)).unwrap();
         assert_eq!(reserved, 7);
+        let vault: (i64, Vec<u8>) = db
+            .query_row("SELECT wallet, audit_key FROM vaults", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(vault, (1, vec![8]));
     }
 }

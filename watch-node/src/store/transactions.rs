@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use bitcoin::consensus::{deserialize, serialize};
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, BlockHash, OutPoint, ScriptBuf, Transaction, Txid};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{Branch, Place, Store, to_i64};
 use crate::error::{Error, Result};
+use crate::payment::unsigned_txid;
 
 /// A transaction with what the wallets have to do with it.
 #[derive(Clone, Debug)]
@@ -145,6 +146,32 @@ impl Store {
         Ok(found)
     }
 
+    /// Fills in what versions before the fourth did not keep.
+    pub(super) fn fill_unsigned_txids(&mut self) -> Result<()> {
+        let lacking = "SELECT raw FROM transactions WHERE unsigned_txid IS NULL";
+        if !self.db.prepare(lacking)?.exists([])? {
+            return Ok(());
+        }
+        let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let raw = change
+            .prepare(lacking)?
+            .query_map([], |row| row.get::<_, Vec<u8>>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        for raw in raw {
+            let transaction: Transaction =
+                deserialize(&raw).map_err(|_| Error::CorruptStore("transaction"))?;
+            change.execute(
+                "UPDATE transactions SET unsigned_txid = ?2 WHERE txid = ?1",
+                params![
+                    transaction.compute_txid().as_byte_array(),
+                    unsigned_txid(&transaction).as_byte_array()
+                ],
+            )?;
+        }
+        change.commit()?;
+        Ok(())
+    }
+
     /// A stored transaction by id.
     pub fn transaction(&self, txid: Txid) -> Result<Option<Transaction>> {
         self.db
@@ -188,9 +215,15 @@ pub(super) fn write(db: &Connection, matched: &Matched, now: i64) -> Result<()> 
     let txid = transaction.compute_txid();
     // The witness may differ between what was seen first and what was mined; the mined one counts.
     db.execute(
-        "INSERT INTO transactions (txid, raw, coinbase, first_seen, mempool) VALUES (?1, ?2, ?3, ?4, 0)
-         ON CONFLICT (txid) DO UPDATE SET raw = excluded.raw",
-        params![txid.as_byte_array(), serialize(transaction), transaction.is_coinbase(), now],
+        "INSERT INTO transactions (txid, raw, coinbase, first_seen, mempool, unsigned_txid)
+         VALUES (?1, ?2, ?3, ?4, 0, ?5) ON CONFLICT (txid) DO UPDATE SET raw = excluded.raw",
+        params![
+            txid.as_byte_array(),
+            serialize(transaction),
+            transaction.is_coinbase(),
+            now,
+            unsigned_txid(transaction).as_byte_array()
+        ],
     )?;
     for (vout, place) in &matched.coins {
         let output = usize::try_from(*vout)

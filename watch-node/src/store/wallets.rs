@@ -1,5 +1,6 @@
 //! The watched wallets and how far their addresses are handed out.
 
+use policies::id::AuthorityId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Store;
@@ -66,11 +67,25 @@ pub struct NewWallet {
     pub internal: String,
     /// Height from which it may have been paid.
     pub birthday: u32,
-    /// The vault that exported it.
-    pub vault_id: Option<Vec<u8>>,
-    /// That vault's audit key.
-    pub audit_key: Option<Vec<u8>>,
-    /// `AuthorityId`: whom the wallet's key obeys, as that vault says; without one, no permit is needed.
+    /// The vaults that exported it: several where several of its keys are ours.
+    pub vaults: Vec<WatchedVault>,
+}
+
+impl NewWallet {
+    /// Whom its vaults obey: all that obey somebody obey the same.
+    pub fn authority(&self) -> Option<AuthorityId> {
+        self.vaults.iter().find_map(|vault| vault.authority).map(AuthorityId::from_bytes)
+    }
+}
+
+/// A vault that has a key of a wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedVault {
+    /// `VaultId`.
+    pub id: [u8; 32],
+    /// Its audit key, as OpenSSH writes it.
+    pub audit_key: Vec<u8>,
+    /// `AuthorityId`: whom its key obeys, as the vault says; without one it asks for no permit.
     pub authority: Option<[u8; 32]>,
 }
 
@@ -105,22 +120,28 @@ impl WatchedWallet {
     }
 }
 
-const COLUMNS: &str = "id, name, wallet_id, external, internal, birthday, vault_id, audit_key, authority, external_issued, internal_issued";
+const COLUMNS: &str = "id, name, wallet_id, external, internal, birthday, external_issued, internal_issued";
 
 impl Store {
     /// All wallets, in the order of import.
     pub fn wallets(&self) -> Result<Vec<WatchedWallet>> {
         let mut statement = self.db.prepare(&format!("SELECT {COLUMNS} FROM wallets ORDER BY id"))?;
-        let wallets = statement.query_map([], wallet)?.collect::<Result<_, _>>()?;
+        let mut wallets = statement.query_map([], wallet)?.collect::<Result<Vec<_>, _>>()?;
+        for wallet in &mut wallets {
+            wallet.imported.vaults = self.vaults(wallet.id)?;
+        }
         Ok(wallets)
     }
 
     /// The wallet of that name. Errors: [`Error::UnknownWallet`].
     pub fn wallet(&self, name: &str) -> Result<WatchedWallet> {
-        self.db
+        let mut found = self
+            .db
             .query_row(&format!("SELECT {COLUMNS} FROM wallets WHERE name = ?1"), [name], wallet)
             .optional()?
-            .ok_or_else(|| Error::UnknownWallet(name.to_owned()))
+            .ok_or_else(|| Error::UnknownWallet(name.to_owned()))?;
+        found.imported.vaults = self.vaults(found.id)?;
+        Ok(found)
     }
 
     /// Adds a wallet and rewinds the scan to its birthday, in one change: the next pass completes it.
@@ -133,19 +154,11 @@ impl Store {
         }
         let change = self.db.transaction()?;
         change.execute(
-            "INSERT INTO wallets (name, wallet_id, external, internal, birthday, vault_id, audit_key, authority)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                new.name,
-                new.wallet_id,
-                new.external,
-                new.internal,
-                new.birthday,
-                new.vault_id,
-                new.audit_key,
-                new.authority
-            ],
+            "INSERT INTO wallets (name, wallet_id, external, internal, birthday) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![new.name, new.wallet_id, new.external, new.internal, new.birthday],
         )?;
+        let row = change.last_insert_rowid();
+        new.vaults.iter().try_for_each(|vault| add_vault(&change, row, vault))?;
         change.execute(
             "UPDATE transactions SET height = NULL, block_hash = NULL, position = NULL, merkle_proof = NULL
              WHERE height >= ?1",
@@ -154,6 +167,22 @@ impl Store {
         change.execute("DELETE FROM blocks WHERE height >= ?1", [new.birthday])?;
         change.commit()?;
         self.wallet(&new.name)
+    }
+
+    /// Adds another vault of a wallet; one that is there stays as it is.
+    pub fn add_vault(&mut self, wallet: &WatchedWallet, vault: &WatchedVault) -> Result<()> {
+        add_vault(&self.db, wallet.id, vault)
+    }
+
+    /// The vaults of a wallet, in the order of their ids.
+    fn vaults(&self, wallet: i64) -> Result<Vec<WatchedVault>> {
+        let query = "SELECT vault_id, audit_key, authority FROM vaults WHERE wallet = ?1 ORDER BY vault_id";
+        let mut statement = self.db.prepare_cached(query)?;
+        let vault = |row: &Row<'_>| {
+            Ok(WatchedVault { id: row.get(0)?, audit_key: row.get(1)?, authority: row.get(2)? })
+        };
+        let vaults = statement.query_map([wallet], vault)?.collect::<Result<_, _>>()?;
+        Ok(vaults)
     }
 
     /// Hands out the next unused address of a branch: its index, never given before.
@@ -174,6 +203,14 @@ impl Store {
             |row| row.get(0),
         )?)
     }
+}
+
+fn add_vault(db: &Connection, wallet: i64, vault: &WatchedVault) -> Result<()> {
+    db.execute(
+        "INSERT INTO vaults (wallet, vault_id, audit_key, authority) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        params![wallet, vault.id, vault.audit_key, vault.authority],
+    )?;
+    Ok(())
 }
 
 /// The first index of a branch that was neither handed out nor paid.
@@ -219,11 +256,9 @@ fn wallet(row: &Row<'_>) -> rusqlite::Result<WatchedWallet> {
             external: row.get(3)?,
             internal: row.get(4)?,
             birthday: row.get(5)?,
-            vault_id: row.get(6)?,
-            audit_key: row.get(7)?,
-            authority: row.get(8)?,
+            vaults: Vec::new(),
         },
-        external_issued: row.get(9)?,
-        internal_issued: row.get(10)?,
+        external_issued: row.get(6)?,
+        internal_issued: row.get(7)?,
     })
 }

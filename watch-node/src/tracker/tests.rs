@@ -166,9 +166,7 @@ fn wallet(name: &str, seed: u8, birthday: u32) -> NewWallet {
         external: format!("wpkh({xpub}/0/*)"),
         internal: format!("wpkh({xpub}/1/*)"),
         birthday,
-        vault_id: None,
-        audit_key: None,
-        authority: None,
+        vaults: Vec::new(),
     }
 }
 

@@ -1,18 +1,17 @@
 //! Somebody else holds a copy of the seed: coins, balance and payments follow the chain, and the alarm says all of it.
 
 use bitcoin::{Address, Network};
-use policies::wallet::ScriptKind;
 use serde_json::json;
 use watch_node::chain::Relay;
 use watch_node::chain::embedded::Embedded;
 
 use crate::Walk;
 use crate::pay::TO;
-use crate::people::{Vault, thief};
+use crate::people::{SINGLE, Vault, thief};
 
 #[test]
 fn a_foreign_spend_of_one_of_a_payment_s_coins_frees_the_other_once_it_is_confirmed() {
-    for kind in [ScriptKind::Wpkh, ScriptKind::Tr] {
+    for kind in SINGLE {
         let vault = Vault::new(kind, 8);
         let walk = Walk::funded(&vault);
         walk.fund("0.2btc");
@@ -28,7 +27,7 @@ fn a_foreign_spend_of_one_of_a_payment_s_coins_frees_the_other_once_it_is_confir
         // A part comes back, to an address that nobody was given yet.
         let own = walk.done("address savings")["address"].as_str().unwrap().to_owned();
         let own_script = own.parse::<Address<_>>().unwrap().require_network(Network::Regtest).unwrap();
-        let stolen = taken - 1_000_000 - 1_000;
+        let stolen = taken - 1_000_000 - 5_000;
         let foreign =
             vault.elsewhere(&file, 1, &[(thief(), stolen), (own_script.script_pubkey(), 1_000_000)]);
         let txid = foreign.compute_txid().to_string();

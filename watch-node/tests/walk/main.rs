@@ -11,11 +11,13 @@ mod core;
 mod coverage;
 mod facts;
 mod foreign;
+mod from_psbt;
 mod interrupted;
 mod pay;
 mod people;
 mod reconcile;
 mod reorganised;
+mod reserves;
 mod submit;
 mod trust;
 

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
 use bitcoin::hashes::Hash;
-use bitcoin::secp256k1::Secp256k1;
-use bitcoin::{Amount, Network, Psbt, ScriptBuf, Transaction, TxOut, WScriptHash};
+use bitcoin::secp256k1::{Message, Secp256k1};
+use bitcoin::sighash::SighashCache;
+use bitcoin::{Amount, Network, Psbt, ScriptBuf, Transaction, TxOut, WScriptHash, ecdsa};
 use ed25519_dalek::{Signer, SigningKey};
 use policies::approval::Approval;
 use policies::authority::{Authority, SignedAuthority};
@@ -21,6 +22,9 @@ use policies::wallet::{Branch, ScriptKind, Wallet, export_text};
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::import::{Context, import};
 use serde_json::{Value, json};
+
+/// Every kind of wallet of one key. Signing changes the txid of the first two.
+pub const SINGLE: [ScriptKind; 4] = [ScriptKind::Pkh, ScriptKind::ShWpkh, ScriptKind::Wpkh, ScriptKind::Tr];
 
 /// A key that signs documents.
 pub fn public(n: u8) -> PublicKey {
@@ -76,8 +80,10 @@ impl Vault {
         let path = DerivationPath::from_str(&format!("{}h/1h/0h", kind.purpose())).unwrap();
         let account = Xpub::from_priv(&secp, &master.derive_priv(&secp, &path).unwrap());
         let fingerprint = master.fingerprint(&secp);
-        let descriptor =
-            |n| format!("{}([{fingerprint}/{}h/1h/0h]{account}/{n}/*)", kind.as_str(), kind.purpose());
+        let descriptor = |n| {
+            let key = format!("[{fingerprint}/{}h/1h/0h]{account}/{n}/*", kind.purpose());
+            kind.descriptor(&key).unwrap()
+        };
         let wallet = Wallet::new(Network::Regtest, &[descriptor(0), descriptor(1)]).unwrap();
         Self { wallet, audit, master }
     }
@@ -126,6 +132,32 @@ impl Vault {
         let mut signed = self.sign_psbt(&psbt.serialize());
         psbt_tools::finalize::finalize(&mut signed).unwrap();
         signed.extract_tx_unchecked_fee_rate()
+    }
+
+    /// The transaction of a file, signed with the seed.
+    pub fn signed(&self, file: &[u8]) -> Transaction {
+        let mut psbt = self.sign_psbt(file);
+        psbt_tools::finalize::finalize(&mut psbt).unwrap();
+        psbt.extract_tx_unchecked_fee_rate()
+    }
+
+    /// The same of a legacy wallet with other signatures: each commits to the same, and is as good.
+    pub fn signed_again(&self, file: &[u8]) -> Transaction {
+        let secp = Secp256k1::new();
+        let mut psbt = self.sign_psbt(file);
+        for at in 0..psbt.inputs.len() {
+            let (key, signature) = psbt.inputs[at].partial_sigs.pop_first().unwrap();
+            let (_, path) = psbt.inputs[at].bip32_derivation[&key.inner].clone();
+            let secret = self.master.derive_priv(&secp, &path).unwrap().private_key;
+            let spent = psbt.spend_utxo(at).unwrap().script_pubkey.clone();
+            let hash = SighashCache::new(&psbt.unsigned_tx).legacy_signature_hash(at, &spent, 1).unwrap();
+            let message = Message::from_digest(hash.to_byte_array());
+            let other = secp.sign_ecdsa_with_noncedata(&message, &secret, &[7; 32]);
+            assert_ne!(other, signature.signature);
+            psbt.inputs[at].partial_sigs.insert(key, ecdsa::Signature::sighash_all(other));
+        }
+        psbt_tools::finalize::finalize(&mut psbt).unwrap();
+        psbt.extract_tx_unchecked_fee_rate()
     }
 
     /// The spend in a file.

@@ -9,7 +9,7 @@ use watch_node::chain::embedded::Embedded;
 
 use crate::Walk;
 use crate::pay::TO;
-use crate::people::{Vault, authority, receipt, receipt_naming, receipts_file, thief};
+use crate::people::{SINGLE, Vault, authority, receipt, receipt_naming, receipts_file, thief};
 
 /// Spends the coin of the first payment with a copy of the seed, past every rule.
 pub fn steal(vault: &Vault, walk: &Walk) {
@@ -29,7 +29,7 @@ fn paid(permit_key: Option<u8>, audit: Option<u8>) -> (Vault, Walk) {
 
 #[test]
 fn a_spend_with_a_copy_of_the_seed_is_caught_before_and_after_it_confirms() {
-    for kind in [ScriptKind::Wpkh, ScriptKind::Tr] {
+    for kind in SINGLE {
         let vault = Vault::new(kind, 8);
         let walk = Walk::funded(&vault);
         walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));

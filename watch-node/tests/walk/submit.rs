@@ -3,10 +3,12 @@
 use bitcoin::Psbt;
 use policies::wallet::ScriptKind;
 use serde_json::json;
+use watch_node::chain::Relay;
+use watch_node::chain::embedded::Embedded;
 
 use crate::Walk;
 use crate::pay::TO;
-use crate::people::Vault;
+use crate::people::{SINGLE, Vault};
 
 /// A funded wallet and a request of 0.4 BTC in `a.psbt`.
 fn asked(kind: ScriptKind) -> (Vault, Walk) {
@@ -18,13 +20,15 @@ fn asked(kind: ScriptKind) -> (Vault, Walk) {
 
 #[test]
 fn a_payment_walks_from_request_to_settled() {
-    for kind in [ScriptKind::Wpkh, ScriptKind::Tr] {
+    for kind in SINGLE {
         let (vault, walk) = asked(kind);
         assert_eq!(walk.state(), "exported");
         walk.write("signed.psbt", &vault.answer(&walk.read("a.psbt"), Some(5), Some(8)));
         let first = walk.done("submit signed.psbt")["submitted"][0].clone();
-        let txid = vault.spend(&walk.read("a.psbt")).unsigned_txid().to_string();
-        assert_eq!((&first["txid"], &first["again"]), (&json!(txid), &json!(false)));
+        let unsigned = vault.spend(&walk.read("a.psbt")).unsigned_txid().to_string();
+        let txid = first["txid"].as_str().unwrap();
+        assert_eq!(txid == unsigned, !vault.wallet.kind().has_script_sig(), "signing changes it or does not");
+        assert_eq!(first["again"], false);
         let kept = (&first["permits"], &first["receipts"], &first["ignored"]);
         assert_eq!(kept, (&json!(1), &json!(1), &json!(0)));
         assert_eq!(walk.state(), "broadcast");
@@ -40,9 +44,46 @@ fn a_payment_walks_from_request_to_settled() {
         walk.done("regtest mine 5");
         walk.done("sync");
         assert_eq!(walk.state(), "settled");
-        assert_eq!(walk.done("payments")["payments"][0]["confirmations"], 6);
+        let payment = walk.done("payments")["payments"][0].clone();
+        assert_eq!((&payment["confirmations"], &payment["txid"]), (&json!(6), &json!(txid)));
+        assert_eq!(payment["unsigned_txid"], unsigned);
         assert_eq!(walk.done("reconcile")["verdict"], "clean");
     }
+}
+
+#[test]
+fn a_payment_is_known_again_under_another_signature() {
+    let vault = Vault::new(ScriptKind::Pkh, 8);
+    let walk = Walk::funded(&vault);
+    walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
+    assert_eq!(walk.done("payments show 1")["txid"], json!(null), "nobody knows it before it is signed");
+    let file = vault.answer(&walk.read("a.psbt"), Some(5), Some(8));
+    walk.write("permitted.psbt", &without_signatures(&file));
+    walk.refused("submit permitted.psbt", 4, "signatures-missing");
+    // The vault signs once, and what goes out is signed once more: both are the payment.
+    let (signed, other) = (vault.signed(&file), vault.signed_again(&file));
+    assert_ne!(signed.compute_txid(), other.compute_txid());
+    Embedded::open(&walk.path("node")).unwrap().submit(&other).unwrap();
+    for (blocks, state) in [(0, "seen"), (1, "confirmed"), (5, "settled")] {
+        if blocks > 0 {
+            walk.done(&format!("regtest mine {blocks}"));
+        }
+        walk.done("sync");
+        let payment = walk.done("payments show 1");
+        assert_eq!(
+            (&payment["state"], &payment["txid"]),
+            (&json!(state), &json!(other.compute_txid().to_string()))
+        );
+        assert_eq!(walk.done("reconcile")["verdict"], "clean");
+    }
+    assert_eq!(walk.done("balance savings")["reserved_sat"], 0);
+    walk.refused("bump P-0001 -o b.psbt", 3, "not-replaceable");
+}
+
+fn without_signatures(file: &[u8]) -> Vec<u8> {
+    let mut psbt = Psbt::deserialize(file).unwrap();
+    psbt.inputs.iter_mut().for_each(|input| input.partial_sigs.clear());
+    psbt.serialize()
 }
 
 #[test]
@@ -87,7 +128,7 @@ fn an_altered_transaction_is_refused_although_it_is_truly_signed() {
 
 #[test]
 fn one_flipped_bit_in_a_signature_is_refused() {
-    for kind in [ScriptKind::Wpkh, ScriptKind::Tr] {
+    for kind in SINGLE {
         let (vault, walk) = asked(kind);
         let signed = vault.answer(&walk.read("a.psbt"), None, None);
         let psbt = Psbt::deserialize(&signed).unwrap();

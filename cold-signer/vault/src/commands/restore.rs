@@ -30,7 +30,7 @@ pub(super) struct Restore {
     /// bitcoin (or mainnet), testnet, testnet4, signet, regtest.
     #[arg(long, default_value = "bitcoin", value_parser = network)]
     network: Network,
-    /// wpkh or tr.
+    /// What its account is for: pkh, sh-wpkh, wpkh, tr, sh-wsh-multi, wsh-multi or multi.
     #[arg(long, default_value = "wpkh", value_parser = script)]
     script: ScriptKind,
     /// Account level of the path (BIP44).
@@ -110,17 +110,20 @@ impl Restore {
 
     fn report(&self, key: &KeyInfo) {
         let fingerprint: String = key.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+        let [external, internal] = key.descriptors.clone().map_or([None, None], |pair| pair.map(Some));
         if self.json {
+            let text = |text: Option<String>| text.map_or("null".to_owned(), |text| json_text(&text));
             println!(
-                "{{\"wallet\":{},\"network\":\"{}\",\"fingerprint\":\"{fingerprint}\",\"external\":{},\"internal\":{},\"restored\":true}}",
+                "{{\"wallet\":{},\"network\":\"{}\",\"fingerprint\":\"{fingerprint}\",\"key\":{},\"external\":{},\"internal\":{},\"restored\":true}}",
                 json_text(&key.wallet),
                 key.network,
-                json_text(&key.external),
-                json_text(&key.internal)
+                json_text(&key.key),
+                text(external),
+                text(internal)
             );
         } else {
             println!("restored `{}` on {}, master key {fingerprint}", key.wallet, key.network);
-            println!("  {}\n  {}", key.external, key.internal);
+            println!("  {}\n  {}", external.as_ref().unwrap_or(&key.key), internal.unwrap_or_default());
             match &key.authority {
                 Some((_, company)) => println!("it obeys {company}"),
                 None => {
@@ -143,6 +146,6 @@ fn network(word: &str) -> Result<Network, String> {
 }
 
 fn script(word: &str) -> Result<ScriptKind, String> {
-    ScriptKind::from_word(word)
-        .ok_or_else(|| format!("`{word}` is not supported by this version: wpkh or tr"))
+    let words = ScriptKind::ALL.map(ScriptKind::as_str).join(", ");
+    ScriptKind::from_word(word).ok_or_else(|| format!("`{word}` is none of {words}"))
 }

@@ -5,8 +5,8 @@
 //!
 //! 1. [`begin`], before anything else: descriptors, environment, core dumps, ptrace, privileges.
 //! 2. [`network_live`], which reads /sys.
-//! 3. Open everything: store, terminal, passphrase descriptor. Start threads, if any.
-//! 4. [`confine`]: Landlock, then seccomp. Key derivation and all signing happen after it.
+//! 3. Open everything: store, terminal, passphrase descriptor.
+//! 4. [`confine`]: Landlock, the second signing thread, seccomp. Key derivation and all signing happen after it.
 
 mod files;
 mod network;
@@ -62,7 +62,10 @@ pub fn begin(keep: &[RawFd]) -> Result<Vec<Control>, Error> {
 /// # Errors
 /// [`Error::Control`]: both are hard requirements.
 pub fn confine() -> Result<Vec<Control>, Error> {
-    Ok(vec![confine_files()?, confine_syscalls()?])
+    let files = confine_files()?;
+    // After Landlock, which holds only for threads that begin later; before seccomp, which forbids new ones.
+    crate::sign::helper::start()?;
+    Ok(vec![files, confine_syscalls()?])
 }
 
 fn on(name: &'static str) -> Control {

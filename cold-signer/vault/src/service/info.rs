@@ -12,33 +12,30 @@ use crate::journal::Key;
 /// # Errors
 /// A fault when the audit key cannot sign.
 pub fn key_info(open: &Open, key: &Key) -> Result<KeyInfo, Fault> {
-    let (external, internal) =
-        (key.wallet.descriptor(Branch::External), key.wallet.descriptor(Branch::Internal));
+    let terms = &key.terms;
     // The words of a restored key may be older than this store.
-    let birthday = (!key.terms.restored).then_some(key.terms.created);
-    let text = export_text(
-        key.terms.network,
-        &key.terms.wallet,
-        (&external, &internal),
-        birthday,
-        key.terms.authority,
-    );
-    let authority = key.terms.authority.map(|id| {
+    let birthday = (!terms.restored).then_some(terms.created);
+    let descriptors = key.wallet.as_ref().map(|wallet| Branch::ALL.map(|branch| wallet.descriptor(branch)));
+    let text = descriptors.as_ref().map(|[external, internal]| {
+        export_text(terms.network, &terms.wallet, (external, internal), birthday, terms.authority)
+    });
+    let authority = terms.authority.map(|id| {
         let company = open.journal.authority(&id).map_or("unknown", |authority| &authority.company);
         (id, company.to_owned())
     });
     Ok(KeyInfo {
-        wallet: key.terms.wallet.clone(),
-        network: key.terms.network,
-        kind: key.terms.kind,
-        fingerprint: key.fingerprint,
-        external,
-        internal,
-        created: key.terms.created,
-        restored: key.terms.restored,
-        backed_up: key.terms.backed_up,
+        wallet: terms.wallet.clone(),
+        network: terms.network,
+        kind: terms.kind,
+        fingerprint: key.own.fingerprint.to_bytes(),
+        key: key.own.to_string(),
+        descriptors,
+        created: terms.created,
+        restored: terms.restored,
+        backed_up: terms.backed_up,
         authority,
-        limit: key.terms.limit,
-        signature: open.audit.sign(Namespace::Export, text.as_bytes())?,
+        limit: terms.limit,
+        signature: text.map(|text| open.audit.sign(Namespace::Export, text.as_bytes())).transpose()?,
+        bsms: key.bsms,
     })
 }

@@ -13,14 +13,17 @@ mod list;
 mod new_key;
 mod pin;
 mod receipts;
+mod register;
 mod review;
 mod sign;
 mod status;
 
 use cold_wire::{Bundle, Fault, FaultKind, PROTOCOL, ReplyBody, Request, RequestBody};
+use policies::authority::Authority;
 use policies::clear::{Dossier, Say};
 use policies::id::VaultId;
 use policies::policy::Policy;
+use policies::wallet::Wallet;
 
 use crate::audit::AuditKey;
 use crate::harden::Control;
@@ -153,6 +156,7 @@ impl Vault {
                 sign::handle(self, bundle, *consent, accepted, deadline)
             }
             RequestBody::Receipts => receipts::handle(self),
+            RequestBody::RegisterWallet(wallet) => register::handle(self, wallet),
         }
     }
 
@@ -220,7 +224,7 @@ fn out_of_order() -> ReplyBody {
 /// Who has the say over a key: its authority, or its operator under a built-in policy.
 enum SayOf<'a> {
     Operator(Box<Policy>),
-    Permits(&'a policies::authority::Authority),
+    Permits(&'a Authority),
 }
 
 impl SayOf<'_> {
@@ -255,29 +259,61 @@ impl SayOf<'_> {
     }
 }
 
-fn key_for<'a>(open: &'a Open, bundle: &Bundle) -> Result<&'a Key, Fault> {
-    let wallet = bundle.spend.wallet();
-    open.journal.key_of(wallet).ok_or_else(|| {
+/// The key of a bundle's wallet, and what it comes with.
+fn dossier<'a>(
+    open: &'a Open,
+    vault: VaultId,
+    bundle: &'a Bundle,
+    now: u64,
+) -> Result<(&'a Key, Dossier<'a>), Fault> {
+    let id = bundle.spend.wallet();
+    let key = open.journal.key_of(id);
+    let own = key.and_then(|key| {
+        let wallet = key.wallet.as_ref()?;
+        Some((key, wallet, wallet.key_of(&key.own.xpub)?))
+    });
+    let (key, wallet, own) = own.ok_or_else(|| {
         Fault::new(
             FaultKind::Refused,
             "unknown-wallet",
-            format!("no key of this store belongs to wallet {wallet}"),
+            format!("no key of this store belongs to wallet {id}"),
             "`cold-signer keys` lists the wallets that this store can sign for",
         )
-    })
-}
-
-fn dossier<'a>(vault: VaultId, key: &'a Key, bundle: &'a Bundle, now: u64) -> Dossier<'a> {
-    Dossier {
+    })?;
+    let dossier = Dossier {
         spend: &bundle.spend,
         evidence: &bundle.evidence,
-        wallet: &key.wallet,
+        wallet,
         wallet_name: &key.terms.wallet,
+        key: own,
         vault,
         request: bundle.request.as_ref(),
         approvals: &bundle.approvals,
         permits: &bundle.permits,
         now,
+    };
+    Ok((key, dossier))
+}
+
+/// A name and its wallet must be those of the policy that has the say.
+fn is_in_policy(authority: Option<&Authority>, name: &str, wallet: Option<&Wallet>) -> Result<(), Fault> {
+    let Some(authority) = authority else { return Ok(()) };
+    let refused = |code, message, hint| Err(Fault::new(FaultKind::Refused, code, message, hint));
+    let company = &authority.company;
+    let Some(terms) = authority.policy.terms().wallets.get(name) else {
+        return refused(
+            "unknown-wallet",
+            format!("the pinned policy of {company} has no wallet `{name}`"),
+            "name the key as the policy names its wallet: [wallet.NAME]",
+        );
+    };
+    match (terms.id, wallet) {
+        (Some(id), Some(wallet)) if id != wallet.id() => refused(
+            "other-wallet",
+            format!("the pinned policy of {company} names another descriptor for wallet `{name}`"),
+            "change the request; nothing was written",
+        ),
+        _ => Ok(()),
     }
 }
 

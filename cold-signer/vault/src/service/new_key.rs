@@ -4,9 +4,9 @@ use cold_wire::{Fault, FaultKind, NewKey, ReplyBody};
 use policies::codec::Canonical;
 use policies::policy::Policy;
 use policies::text::{amount_text, duration_text};
-use policies::wallet::{Branch, Keypath, MAX_INDEX};
+use policies::wallet::MAX_INDEX;
 
-use super::{Open, Vault, key_info};
+use super::{Open, Vault, is_in_policy, key_info};
 use crate::key_record::{KeyTerms, seal_content};
 use crate::keys::{Dice, Entropy, MachineEntropy, WordCount};
 use crate::record::Kind;
@@ -110,26 +110,17 @@ pub fn add_key(
         limit: wanted.limit,
     };
     let seed = entropy.seed("")?;
-    let wallet = terms.wallet(&terms.account(&seed)?)?;
+    let account = terms.account(&seed)?;
+    let wallet = terms.wallet(&account)?;
     // Test networks share their derivation paths: one key on two of them would sign one coin twice, once on each.
-    let first = Keypath { branch: Branch::External, index: 0 };
-    if let Some(other) =
-        open.journal.keys().iter().find(|other| other.wallet.script(first) == wallet.script(first))
-    {
+    let point = account.key().xpub.public_key;
+    if let Some(other) = open.journal.keys().iter().find(|other| other.own.xpub.public_key == point) {
         return Err(refused(format!(
             "this key is in the store already, as `{}` on {}",
             other.terms.wallet, other.terms.network
         )));
     }
-    if let Some((_, authority)) = open.journal.pinned() {
-        let named = authority.policy.terms().wallets.get(&wanted.wallet).and_then(|wallet| wallet.id);
-        if named.is_some_and(|id| id != wallet.id()) {
-            return Err(refused(format!(
-                "the pinned policy of {} names another descriptor for wallet `{}`",
-                authority.company, wanted.wallet
-            )));
-        }
-    }
+    is_in_policy(open.journal.pinned().map(|(_, authority)| authority), &wanted.wallet, wallet.as_ref())?;
     // What is durable must be readable: a record that a later unlock refuses would lock the whole store.
     KeyTerms::from_bytes(&terms.to_bytes()).map_err(Error::Record)?;
     let content = seal_content(&seed, &terms)?;
@@ -183,14 +174,7 @@ fn is_possible(open: &Open, wanted: &NewKey) -> Result<(), Fault> {
         return Err(refused(format!("account {}: expected at most {MAX_INDEX}", wanted.account)));
     }
     let Some((_, authority)) = open.journal.pinned() else { return Ok(()) };
-    if !authority.policy.terms().wallets.contains_key(&wanted.wallet) {
-        return Err(Fault::new(
-            FaultKind::Refused,
-            "unknown-wallet",
-            format!("the pinned policy of {} has no wallet `{}`", authority.company, wanted.wallet),
-            "name the key as the policy names its wallet: [wallet.NAME]",
-        ));
-    }
+    is_in_policy(Some(authority), &wanted.wallet, None)?;
     if wanted.limit.is_some() {
         return Err(refused(format!(
             "--limit is for keys without an authority: this one obeys the policy of {}",

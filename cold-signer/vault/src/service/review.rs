@@ -1,11 +1,13 @@
 //! `Review`: what signing would come to, as the vault derives it.
 
+use std::collections::BTreeSet;
+
 use bitcoin::Amount;
 use cold_wire::{Bundle, Fault, Replaced, ReplyBody, Review, ReviewApproval, ReviewChange, Voucher};
 use policies::approval::approvers;
 use policies::check::{Check, Finding};
-use policies::clear::{Appraisal, Journal as _, appraise, repeat};
-use policies::examine::FeeCeiling;
+use policies::clear::{Appraisal, Dossier, Journal as _, appraise, repeat};
+use policies::examine::{FeeCeiling, key_name};
 use policies::history::{Charge, History};
 use policies::id::VaultId;
 use policies::identity::PublicKey;
@@ -13,24 +15,23 @@ use policies::locktime::{Present, timing};
 use policies::policy::{Limit, Person, Policy, Requester};
 use policies::request::{Recipient, Request};
 use policies::text::{amount_text, duration_text};
+use policies::wallet::{SpendingPath, Wallet};
 
-use super::{SayOf, Vault, dossier, key_for};
-use crate::clock;
-use crate::journal::Key;
+use super::{SayOf, Vault, dossier};
+use crate::{clock, sign};
 
 pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault> {
     let open = vault.open()?;
     let now = clock::checked(&vault.store)?;
-    let key = key_for(open, bundle)?;
+    let (key, dossier) = dossier(open, VaultId::from_bytes(vault.store.vault_id()), bundle, now)?;
     let say = SayOf::of(open, key)?;
-    let dossier = dossier(VaultId::from_bytes(vault.store.vault_id()), key, bundle, now);
     let spend = &bundle.spend;
     let journalled = open.journal.signed(&spend.id());
     // A repeat is compared with no request again: another one than that of the first time counts for nothing.
     let request = bundle.request.as_ref().map(|signed| &signed.request);
     let request =
         request.filter(|request| journalled.is_none_or(|first| first.charge.request == Some(request.id())));
-    let view = open.journal.view(&vault.store, key);
+    let view = open.journal.view(&vault.store, key, dossier.wallet.id());
     let appraisal = match journalled {
         None => appraise(&dossier, say.as_say(), &view),
         Some(journalled) => Appraisal {
@@ -59,9 +60,10 @@ pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault>
             .external_outputs()
             .map(|output| Recipient { script: output.script.clone(), amount: output.value })
             .collect(),
-        change: change(key, bundle),
+        change: change(dossier.wallet, bundle),
         fee: spend.fee(),
-        vsize: spend.signed_vsize(&key.wallet),
+        vsize: spend.signed_vsize(dossier.wallet),
+        path: path(&dossier),
         timing: timing(
             &spend.unsigned_transaction(),
             key.terms.network,
@@ -85,13 +87,34 @@ pub(super) fn handle(vault: &Vault, bundle: &Bundle) -> Result<ReplyBody, Fault>
 }
 
 /// Own outputs that the wallet really derives; a false claim is in the findings and not shown as ours.
-fn change(key: &Key, bundle: &Bundle) -> Vec<ReviewChange> {
+fn change(wallet: &Wallet, bundle: &Bundle) -> Vec<ReviewChange> {
     let own = |output: &policies::spend::SpendOutput| {
-        let keypath = output.own.filter(|keypath| key.wallet.owns(&output.script, *keypath))?;
+        let keypath = output.own.filter(|keypath| wallet.owns(&output.script, *keypath))?;
         let recipient = Recipient { script: output.script.clone(), amount: output.value };
         Some(ReviewChange { recipient, keypath })
     };
     bundle.spend.outputs().iter().filter_map(own).collect()
+}
+
+/// Of a wallet of several keys: every path, whether the spend's locks open it, and what this vault's key gives.
+fn path(dossier: &Dossier<'_>) -> Vec<String> {
+    let Dossier { spend, wallet, .. } = dossier;
+    if wallet.kind().is_single() {
+        return vec![];
+    }
+    let locks: Vec<_> = spend.inputs().iter().map(|input| sign::locks(spend, input)).collect();
+    let name = |place| key_name(wallet, place);
+    let path = |path: &SpendingPath| {
+        let open =
+            if locks.iter().all(|locks| path.is_open(locks)) { "open" } else { "not open to this spend" };
+        format!("{open}: {}", path.text(&name))
+    };
+    let given: Vec<_> = locks.iter().map(|locks| sign::places(wallet, dossier.key, locks)).collect();
+    let signatures = given.iter().map(BTreeSet::len).fold(0, usize::saturating_add);
+    let own = given.iter().flatten().next().map_or("no key of it".to_owned(), |place| name(*place));
+    let mut lines: Vec<_> = wallet.paths().iter().map(path).collect();
+    lines.push(format!("this vault: {own}, signatures: {signatures}"));
+    lines
 }
 
 /// Those whose approvals may count: people of the policy other than who asks.

@@ -6,7 +6,8 @@ use policies::clear::{Cleared, clear, repeat};
 use policies::codec::Canonical;
 use policies::id::{SpendId, VaultId};
 
-use super::{Open, SayOf, Vault, dossier, key_for};
+use super::{Open, SayOf, Vault, dossier};
+use crate::derive::Account;
 use crate::intent::Intent;
 use crate::key_record::open_content;
 use crate::record::Kind;
@@ -40,19 +41,17 @@ pub(super) fn handle(
             "ask again",
         ));
     }
-    let key = key_for(open, bundle)?;
-    let dossier = dossier(vault_id, key, bundle, now);
+    let (key, dossier) = dossier(open, vault_id, bundle, now)?;
     let cleared = match open.journal.signed(&spend) {
         Some(journalled) => repeat(&dossier, journalled.spend, journalled.permit.clone()),
         None => {
             let say = SayOf::of(open, key)?;
-            clear(&dossier, say.as_say(), &open.journal.view(store, key), accepted)
+            clear(&dossier, say.as_say(), &open.journal.view(store, key, dossier.wallet.id()), accepted)
         }
     }
     .map_err(Fault::from_findings)?;
-    let sequence = key.sequence;
     write_intent(store, open, &cleared, now)?;
-    signed(store, open, &cleared, sequence)
+    signed(store, open, &cleared)
 }
 
 /// The intent is durable before anything is signed. A repeat has its intent already.
@@ -69,13 +68,15 @@ fn write_intent(store: &mut Store, open: &mut Open, cleared: &Cleared, now: u64)
     Ok(())
 }
 
-fn signed(store: &Store, open: &Open, cleared: &Cleared, key: u64) -> Result<ReplyBody, Fault> {
-    let journalled = open.journal.signed(&cleared.spend().id()).ok_or_else(|| {
-        Fault::new(FaultKind::Internal, "journal", "the intent is not in the journal", "start again")
-    })?;
-    let (seed, terms) = open_content(&store.unseal(&open.data_key, &store.record(key)?)?)?;
-    let account = terms.account(&seed)?;
-    let wallet = terms.wallet(&account)?;
-    let signatures = sign::sign(cleared, &wallet, &account)?;
+fn signed(store: &Store, open: &Open, cleared: &Cleared) -> Result<ReplyBody, Fault> {
+    let spend = cleared.spend();
+    let lost =
+        || Fault::new(FaultKind::Internal, "journal", "the intent is not in the journal", "start again");
+    let journalled = open.journal.signed(&spend.id()).ok_or_else(lost)?;
+    let key = open.journal.key_of(spend.wallet()).ok_or_else(lost)?;
+    let wallet = key.wallet.as_ref().ok_or_else(lost)?;
+    let (seed, terms) = open_content(&store.unseal(&open.data_key, &store.record(key.sequence)?)?)?;
+    let account = Account::at(&seed, terms.network.into(), key.own.origin.as_ref())?;
+    let signatures = sign::sign(cleared, wallet, &account)?;
     Ok(ReplyBody::Signed(Signed { signatures, receipt: open.audit.receipt(journalled)? }))
 }

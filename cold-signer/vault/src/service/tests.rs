@@ -158,7 +158,7 @@ impl Stage {
             dice: vec![],
         });
         let Ok(ReplyBody::Key(key)) = ask(&mut vault, new) else { panic!("no key") };
-        let wallet = Wallet::new(key.network, &[key.external, key.internal]).unwrap();
+        let wallet = key.registered().unwrap();
         Self { folder, vault, id, wallet, sequence: 0, chain: [0; 32] }
     }
 

@@ -96,14 +96,20 @@ fn report(state: &State) -> Report {
             Progress::Confirmed(confirmed) => format!("{} {}", progress.as_str(), confirmed.depth),
             _ => progress.as_str().to_owned(),
         };
-        lines.push(format!("{number}  {word:12}  {}", statement.unsigned_txid));
+        let unsigned = statement.unsigned_txid;
+        let wallet = state.wallet(&statement.wallet);
+        let changes = wallet.is_some_and(|bound| bound.wallet.kind().has_script_sig());
+        // Where signing changes the txid, only a block tells it.
+        let txid = seen.confirmed_as(&unsigned).map(|(txid, _)| txid).or((!changes).then_some(unsigned));
+        lines.push(format!("{number}  {word:12}  {}", txid.unwrap_or(unsigned)));
         permits.push(json!({
             "payment": number,
             "spend_id": statement.spend.to_string(),
             "permit": statement.id().to_string(),
             "state": progress.as_str(),
             "confirmations": progress.confirmations(),
-            "txid": statement.unsigned_txid.to_string(),
+            "txid": txid.map(|txid| txid.to_string()),
+            "unsigned_txid": unsigned.to_string(),
         }));
     }
     let (mut unauthorised, mut acknowledged) = (Vec::new(), Vec::new());

@@ -1,9 +1,12 @@
 //! The command line.
 
-use crate::commands::{combine, convert, diff, extract, finalize, inspect};
+use crate::commands::{
+    combine, convert, diff, extract, finalize, inspect, join, multisig, verify_message, verify_reserves,
+    wallet,
+};
 use clap::{Parser, Subcommand};
 
-/// Looks at PSBTs, compares, combines, finalises and extracts them. Holds no keys.
+/// Looks at PSBTs, compares, combines, joins, converts, finalises and extracts them. Holds no keys.
 ///
 /// Exit codes: 0 done or clean · 1 fault · 2 usage · 3 refused · 4 signatures are missing.
 #[derive(Debug, Parser)]
@@ -18,9 +21,14 @@ pub enum Command {
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
     Combine(combine::Arguments),
+    Join(join::Arguments),
     Convert(convert::Arguments),
     Finalize(finalize::Arguments),
     Extract(extract::Arguments),
+    VerifyMessage(verify_message::Arguments),
+    VerifyReserves(verify_reserves::Arguments),
+    Wallet(wallet::Arguments),
+    Multisig(multisig::Arguments),
 }
 
 impl Cli {
@@ -29,7 +37,15 @@ impl Cli {
         match &self.command {
             Command::Inspect(arguments) => arguments.json,
             Command::Diff(arguments) => arguments.json,
-            Command::Combine(_) | Command::Convert(_) | Command::Finalize(_) | Command::Extract(_) => false,
+            Command::VerifyMessage(arguments) => arguments.json,
+            Command::VerifyReserves(arguments) => arguments.json,
+            Command::Wallet(arguments) => arguments.json,
+            Command::Combine(_)
+            | Command::Join(_)
+            | Command::Multisig(_)
+            | Command::Convert(_)
+            | Command::Finalize(_)
+            | Command::Extract(_) => false,
         }
     }
 }

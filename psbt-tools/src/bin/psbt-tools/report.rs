@@ -11,9 +11,10 @@ use std::fmt::Write;
 pub fn text(inspection: &Inspection, wallet_given: bool) -> String {
     let mut out = String::new();
     head(&mut out, inspection);
-    inputs(&mut out, &inspection.inputs);
+    inputs(&mut out, &inspection.inputs, !inspection.paths.is_empty());
     outputs(&mut out, &inspection.outputs, wallet_given);
     fee(&mut out, inspection);
+    paths(&mut out, inspection);
     checks(&mut out, &inspection.findings);
     line(&mut out, format_args!("verdict        {}", inspection.verdict_word()));
     out
@@ -31,7 +32,10 @@ pub fn refusals(inspection: &Inspection) {
 
 fn head(out: &mut String, inspection: &Inspection) {
     line(out, format_args!("file           SHA-256 {}", hex(&inspection.sha256)));
-    line(out, format_args!("format         PSBT version 0, {}", inspection.network));
+    line(
+        out,
+        format_args!("format         PSBT version {}, {}", inspection.psbt_version, inspection.network),
+    );
     line(out, format_args!("unsigned txid  {}", inspection.unsigned_txid));
     match inspection.spend_id {
         Some(id) => line(out, format_args!("spend          {id}")),
@@ -39,7 +43,7 @@ fn head(out: &mut String, inspection: &Inspection) {
     }
 }
 
-fn inputs(out: &mut String, inputs: &[InputView]) {
+fn inputs(out: &mut String, inputs: &[InputView], several_keys: bool) {
     line(out, format_args!("\ninputs         {}", inputs.len()));
     for (at, input) in inputs.iter().enumerate() {
         let value = input.value.map_or("amount unknown".to_owned(), amount_text);
@@ -61,7 +65,38 @@ fn inputs(out: &mut String, inputs: &[InputView]) {
                 input.signatures
             ),
         );
+        signers(out, input, several_keys);
     }
+}
+
+/// Who has signed, where several keys could.
+fn signers(out: &mut String, input: &InputView, several_keys: bool) {
+    if input.is_final {
+        line(out, format_args!("       final: every signature that it needs is there"));
+    } else if several_keys && input.keypath.is_some() {
+        let names = |names: &[String]| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        line(
+            out,
+            format_args!("       signed by {}; missing {}", names(&input.signed_by), names(&input.missing)),
+        );
+    }
+}
+
+/// The ways to spend the wallet's coins.
+fn paths(out: &mut String, inspection: &Inspection) {
+    if inspection.paths.is_empty() {
+        return;
+    }
+    line(out, format_args!("\npaths          {}", inspection.paths.len()));
+    for (at, path) in inspection.paths.iter().enumerate() {
+        let state = match (path.open, path.met) {
+            (_, true) => "has its signatures",
+            (true, false) => "open to this transaction",
+            (false, false) => "not open to this transaction",
+        };
+        line(out, format_args!("  {at:>3}  {state}: {}", path.text));
+    }
+    line(out, format_args!("next           {}", inspection.next_role));
 }
 
 fn outputs(out: &mut String, outputs: &[OutputView], wallet_given: bool) {

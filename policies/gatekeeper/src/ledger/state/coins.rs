@@ -4,6 +4,7 @@ use super::{Reservation, SETTLED_DEPTH, State};
 use crate::chain::Confirmed;
 use bitcoin::{OutPoint, Txid};
 use policies::history::Charge;
+use policies::id::SpendId;
 use policies::spend::Spend;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,16 +52,21 @@ impl State {
         })
     }
 
-    /// The reservation whose transaction this is.
+    /// The reservation whose transaction a block was shown to hold under this txid.
     pub fn reservation_by_txid(&self, txid: &Txid) -> Option<&Reservation> {
-        self.reservations.get(self.txids.get(txid)?)
+        self.reservations.get(self.spend_of(txid)?)
+    }
+
+    /// The permitted spend that a seen transaction is, whatever its signatures.
+    fn spend_of(&self, txid: &Txid) -> Option<&SpendId> {
+        self.txids.get(&self.seen.transaction(txid)?.unsigned_txid)
     }
 
     /// Whether another settled transaction took a coin of a permitted spend. Also right between two events of a fold.
     fn is_dead(&self, held: &Reservation) -> bool {
         let spend = &held.reserved.spend;
         let spenders = spend.inputs().iter().flat_map(|input| self.seen.spenders(&input.outpoint));
-        let mut others = spenders.filter(|txid| self.txids.get(txid) != Some(&held.reserved.charge.spend));
+        let mut others = spenders.filter(|txid| self.spend_of(txid) != Some(&held.reserved.charge.spend));
         others.any(|txid| self.seen.confirmed(&txid).is_some_and(|found| found.depth >= SETTLED_DEPTH))
     }
 
@@ -74,7 +80,7 @@ impl State {
         for (txid, transaction) in self.seen.transactions() {
             let confirmed = self.seen.confirmed(txid).filter(|found| found.depth >= SETTLED_DEPTH);
             let Some(confirmed) = confirmed else { continue };
-            let own = self.txids.get(txid);
+            let own = self.txids.get(&transaction.unsigned_txid);
             // Where the time of a block is not known, its payment stays in every window.
             settled.extend(own.copied().zip(confirmed.mtp));
             let coins = transaction.spent.values().filter_map(|coin| self.coins.get(&coin.outpoint));

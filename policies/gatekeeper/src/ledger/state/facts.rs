@@ -1,7 +1,7 @@
 //! What a document of facts tells a ledger that it did not know.
 
 use super::State;
-use super::seen::{SeenTransaction, SpentCoin};
+use super::seen::{SeenTransaction, SpentCoin, unsigned_txid};
 use crate::chain::{ChainError, Extended, ProofError};
 use bitcoin::{BlockHash, Network, Txid};
 use policies::evidence::{Evidence, Previous, without_witnesses};
@@ -92,7 +92,8 @@ impl State {
         }
         for proven in &facts.transactions {
             let Sighting { txid, block, seen } = self.sighting(proven, &facts.previous)?;
-            self.seen.add_transaction(txid, block, seen, self.txids.contains_key(&txid));
+            let seen_as = seen.unsigned_txid;
+            self.seen.add_transaction(txid, block, seen, self.txids.contains_key(&seen_as));
         }
         self.is_unsettled = true;
         Ok(())
@@ -100,8 +101,9 @@ impl State {
 
     /// Blocks that were on another branch may be in the best chain now.
     fn raise_after_reorganisation(&mut self) {
-        let unexplained = self.seen.transactions().map(|(txid, _)| *txid);
-        let unexplained: Vec<Txid> = unexplained.filter(|txid| !self.txids.contains_key(txid)).collect();
+        let all = self.seen.transactions();
+        let unexplained = all.filter(|(_, seen)| !self.txids.contains_key(&seen.unsigned_txid));
+        let unexplained: Vec<Txid> = unexplained.map(|(txid, _)| *txid).collect();
         for txid in unexplained {
             self.seen.raise_for(txid);
         }
@@ -118,7 +120,9 @@ impl State {
         let txid = self.seen.chain.prove(proven)?;
         let spent = self.spent(txid, proven, previous)?;
         let transaction = without_witnesses(proven.transaction.clone());
-        let seen = SeenTransaction { transaction, blocks: BTreeSet::from([proven.block]), spent };
+        let unsigned_txid = unsigned_txid(&transaction);
+        let seen =
+            SeenTransaction { transaction, unsigned_txid, blocks: BTreeSet::from([proven.block]), spent };
         Ok(Sighting { txid, block: proven.block, seen })
     }
 

@@ -117,6 +117,7 @@ pub struct State {
     is_unsettled: bool,
     waiting: BTreeMap<RequestId, Waiting>,
     permits: BTreeMap<PermitId, SpendId>,
+    /// Permitted spends by the txids of their unsigned transactions.
     txids: BTreeMap<Txid, SpendId>,
     seen: Seen,
     latest: u64,
@@ -233,12 +234,12 @@ impl State {
         &self.seen
     }
 
-    /// How far a reservation has come. All wallets are native segwit, so the txid is known before signing.
+    /// How far a reservation has come.
     pub fn progress(&self, reservation: &Reservation) -> Progress {
         let spend = &reservation.reserved.charge.spend;
-        match self.seen.confirmed(&reservation.reserved.statement.unsigned_txid) {
-            Some(confirmed) if confirmed.depth >= SETTLED_DEPTH => Progress::Settled(confirmed),
-            Some(confirmed) => Progress::Confirmed(confirmed),
+        match self.seen.confirmed_as(&reservation.reserved.statement.unsigned_txid) {
+            Some((_, confirmed)) if confirmed.depth >= SETTLED_DEPTH => Progress::Settled(confirmed),
+            Some((_, confirmed)) => Progress::Confirmed(confirmed),
             None if self.dead.contains(spend) => Progress::Replaced,
             None if self.seen.is_signed(spend) => Progress::Signed,
             None if reservation.signature.is_some() => Progress::Permitted,

@@ -2,7 +2,7 @@
 
 use crate::chain::{ChainError, Confirmed, Extended, HeaderChain};
 use crate::ledger::alarm::{Alarm, Frozen, IncidentId, Unfrozen};
-use bitcoin::{Amount, BlockHash, Network, OutPoint, Transaction, Txid};
+use bitcoin::{Amount, BlockHash, Network, OutPoint, ScriptBuf, Transaction, Txid};
 use policies::codec::Canonical;
 use policies::id::{SpendId, VaultId, WalletId, tagged_hash};
 use policies::permit::ReceiptStatement;
@@ -30,6 +30,8 @@ pub struct SpentCoin {
 pub struct SeenTransaction {
     /// Without witnesses.
     pub transaction: Transaction,
+    /// Its txid without any signature: what a permit names, also where signatures are in the inputs' scripts.
+    pub unsigned_txid: Txid,
     /// Blocks that hold it, on all branches.
     pub blocks: BTreeSet<BlockHash>,
     /// Coins of bound wallets, by input.
@@ -55,6 +57,8 @@ pub struct Seen {
     pub(super) chain: HeaderChain,
     bitcoin_time: Option<u64>,
     transactions: BTreeMap<Txid, SeenTransaction>,
+    /// The same transactions by their txids without signatures: several where signatures were changed on the way.
+    by_unsigned: BTreeMap<Txid, BTreeSet<Txid>>,
     spenders: BTreeMap<OutPoint, BTreeSet<Txid>>,
     receipts: BTreeMap<[u8; 32], ReceiptStatement>,
     signed: BTreeSet<SpendId>,
@@ -70,6 +74,7 @@ impl Seen {
             chain: HeaderChain::new(network, checkpoint),
             bitcoin_time: None,
             transactions: BTreeMap::new(),
+            by_unsigned: BTreeMap::new(),
             spenders: BTreeMap::new(),
             receipts: BTreeMap::new(),
             signed: BTreeSet::new(),
@@ -108,6 +113,13 @@ impl Seen {
     /// Where in the best chain a transaction is.
     pub fn confirmed(&self, txid: &Txid) -> Option<Confirmed> {
         self.transactions.get(txid)?.blocks.iter().find_map(|block| self.chain.depth_of(block))
+    }
+
+    /// The transaction of the best chain that is this one but for its signatures: same inputs, outputs, sequences, version
+    /// and locktime.
+    pub fn confirmed_as(&self, unsigned_txid: &Txid) -> Option<(Txid, Confirmed)> {
+        let mut signed = self.by_unsigned.get(unsigned_txid)?.iter();
+        signed.find_map(|txid| Some((*txid, self.confirmed(txid)?)))
     }
 
     /// A receipt by the hash of its statement.
@@ -162,6 +174,7 @@ impl Seen {
         for coin in seen.spent.values() {
             self.spenders.entry(coin.outpoint).or_default().insert(txid);
         }
+        self.by_unsigned.entry(seen.unsigned_txid).or_default().insert(txid);
         let known = self.transactions.entry(txid).or_insert(seen.clone());
         known.blocks.insert(block);
         known.spent.extend(seen.spent);
@@ -227,4 +240,11 @@ impl Seen {
 /// Identifies a receipt: two signatures under one statement are the same receipt.
 pub fn receipt_hash(statement: &ReceiptStatement) -> [u8; 32] {
     tagged_hash(ReceiptStatement::TAG, &statement.to_bytes())
+}
+
+/// The txid that a transaction has without signatures, whose scripts in the inputs are part of its own txid.
+pub fn unsigned_txid(transaction: &Transaction) -> Txid {
+    let mut unsigned = transaction.clone();
+    unsigned.input.iter_mut().for_each(|input| input.script_sig = ScriptBuf::new());
+    unsigned.compute_txid()
 }

@@ -1,13 +1,18 @@
-//! `convert`: the same PSBT written down in another way.
+//! `convert`: the same PSBT in another version or encoding.
 
 use crate::commands;
 use clap::{Args, ValueEnum};
+use psbt_tools::convert::{to_version_0, to_version_2};
 use psbt_tools::document::Encoding;
 use psbt_tools::{Error, files, strict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Writes a PSBT in another encoding; no byte of the PSBT itself changes.
+/// Writes a PSBT in another version or encoding.
+///
+/// Another encoding changes no byte of the PSBT itself. Another version keeps every field that both have, also those that
+/// are not known here; what only version 2 says (fallback and required locktimes, what may still be added) is not in
+/// version 0.
 ///
 /// Example: psbt-tools convert payment.psbt -o payment.txt --to base64
 #[derive(Debug, Args)]
@@ -32,21 +37,21 @@ enum Form {
     Hex,
     /// Version 0 (BIP174), in the encoding it came in
     V0,
-    /// Version 2 (BIP370): not written by this version
+    /// Version 2 (BIP370), in the encoding it came in
     V2,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let encoding = match arguments.to {
-        Form::Base64 => Some(Encoding::Base64),
-        Form::Binary => Some(Encoding::Binary),
-        Form::Hex => Some(Encoding::Hex),
-        Form::V0 => None,
-        Form::V2 => return Err(Error::NotWritten("PSBT version 2")),
-    };
     let document = commands::document(&arguments.file)?;
-    strict::parse(document.psbt_bytes())?;
-    let encoding = encoding.unwrap_or(document.encoding());
-    files::write_new(&arguments.output, &encoding.encode_bytes(document.psbt_bytes().to_vec()), 0o644)?;
+    let bytes = document.psbt_bytes();
+    let as_it_is = || strict::parse(bytes).map(|_| bytes.to_vec());
+    let (encoding, bytes) = match arguments.to {
+        Form::Base64 => (Encoding::Base64, as_it_is()?),
+        Form::Binary => (Encoding::Binary, as_it_is()?),
+        Form::Hex => (Encoding::Hex, as_it_is()?),
+        Form::V0 => (document.encoding(), to_version_0(bytes)?),
+        Form::V2 => (document.encoding(), to_version_2(bytes)?),
+    };
+    files::write_new(&arguments.output, &encoding.encode_bytes(bytes), 0o644)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,9 @@
 
 use crate::commands;
 use clap::Args;
+use policies::wallet::Wallet;
+use psbt_tools::display::network_from_word;
+use psbt_tools::import::{Context, import_document};
 use psbt_tools::{Error, files, finalize, strict};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,15 +16,32 @@ use std::process::ExitCode;
 pub struct Arguments {
     /// The signed PSBT; `-` is standard input
     file: PathBuf,
-    /// The file to write, in the encoding the PSBT came in; `-` is standard output
+    /// The file to write, in the version and encoding the PSBT came in; `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
+    /// The wallet it spends from, where the file lacks its scripts: one descriptor with <0;1>, or the pair
+    #[arg(long = "descriptor", value_name = "D")]
+    descriptors: Vec<String>,
+    /// bitcoin (or mainnet), testnet, testnet4, signet, regtest
+    #[arg(long, value_name = "N", default_value = "mainnet")]
+    network: String,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let document = commands::document(&arguments.file)?;
-    let mut psbt = strict::parse(document.psbt_bytes())?;
+    let encoding = document.encoding();
+    let (mut psbt, form) = match arguments.descriptors.as_slice() {
+        [] => strict::read(document.psbt_bytes())?,
+        descriptors => {
+            let network = network_from_word(&arguments.network)?;
+            let wallet = Wallet::new(network, descriptors)?;
+            let context = Context { network: Some(network), ..Context::default() };
+            let imported = import_document(document, &[wallet], &context)?;
+            imported.cleared()?;
+            (imported.completed(), imported.form().clone())
+        }
+    };
     finalize::finalize(&mut psbt)?;
-    files::write_new(&arguments.output, &document.encoding().encode(&psbt), 0o644)?;
+    files::write_new(&arguments.output, &encoding.encode_bytes(form.serialize(&psbt)), 0o644)?;
     Ok(ExitCode::SUCCESS)
 }

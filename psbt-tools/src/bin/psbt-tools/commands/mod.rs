@@ -6,12 +6,20 @@ pub mod diff;
 pub mod extract;
 pub mod finalize;
 pub mod inspect;
+pub mod join;
+pub mod multisig;
+pub mod verify_message;
+pub mod verify_reserves;
+pub mod wallet;
 
 use crate::cli::{Cli, Command};
-use psbt_tools::Error;
-use psbt_tools::document::Document;
-use psbt_tools::files;
-use std::path::Path;
+use bitcoin::Psbt;
+use psbt_tools::combine::Part;
+use psbt_tools::display::escape;
+use psbt_tools::document::{Document, Encoding};
+use psbt_tools::form::Form;
+use psbt_tools::{Error, files, strict};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn run(cli: Cli) -> Result<ExitCode, Error> {
@@ -19,9 +27,14 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Combine(arguments) => combine::run(&arguments),
+        Command::Join(arguments) => join::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Finalize(arguments) => finalize::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
+        Command::VerifyMessage(arguments) => verify_message::run(&arguments),
+        Command::VerifyReserves(arguments) => verify_reserves::run(&arguments),
+        Command::Wallet(arguments) => wallet::run(&arguments),
+        Command::Multisig(arguments) => multisig::run(&arguments),
     }
 }
 
@@ -30,6 +43,31 @@ pub fn complain(error: &Error) {
     eprintln!("error: {error}");
     if let Some(hint) = error.hint() {
         eprintln!("hint: {hint}");
+    }
+}
+
+/// PSBTs from files, each with the name that a refusal calls it.
+struct Copies {
+    copies: Vec<(String, Psbt, Form)>,
+    /// What the first came in.
+    encoding: Encoding,
+}
+
+impl Copies {
+    fn read(paths: &[PathBuf]) -> Result<Self, Error> {
+        let mut copies = Vec::with_capacity(paths.len());
+        let mut encoding = None;
+        for path in paths {
+            let document = document(path)?;
+            encoding.get_or_insert(document.encoding());
+            let (psbt, form) = strict::read(document.psbt_bytes())?;
+            copies.push((escape(&path.to_string_lossy()), psbt, form));
+        }
+        Ok(Self { copies, encoding: encoding.unwrap_or(Encoding::Base64) })
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        self.copies.iter().map(|(name, psbt, form)| Part { name, psbt, form }).collect()
     }
 }
 

@@ -1,11 +1,17 @@
 //! Everything that a PSBT says, for people and for programs.
 
+mod signers;
+
+pub use signers::PathView;
+
 use crate::checks::amounts::signed_weight;
 use crate::checks::coins::Coin;
 use crate::checks::ownership::Ownership;
-use crate::checks::signatures;
+use crate::checks::signatures::{self, Signed};
 use crate::display::hex;
 use crate::document::Document;
+use crate::finalize::next_role;
+use crate::form::Form;
 use crate::money::Feerate;
 use bitcoin::sighash::{EcdsaSighashType, TapSighashType};
 use bitcoin::{Address, Amount, Network, OutPoint, Psbt, Script, ScriptBuf, Sequence, Txid};
@@ -20,6 +26,8 @@ use serde_json::{Map, Value, json};
 pub struct Inspection {
     /// SHA-256 of the file as it came.
     pub sha256: [u8; 32],
+    /// The PSBT's version: 0 or 2.
+    pub psbt_version: u32,
     /// The network the addresses are of.
     pub network: Network,
     /// Txid of the transaction without signatures.
@@ -36,6 +44,11 @@ pub struct Inspection {
     pub feerate: Option<Feerate>,
     /// What recipients outside the wallet get, when the wallet is known.
     pub external: Option<Amount>,
+    /// The ways in which the wallet's coins can be spent, and whether this transaction can take them; empty without a
+    /// wallet of several keys.
+    pub paths: Vec<PathView>,
+    /// BIP174's role that comes next: `updater`, `signer`, `finalizer` or `extractor`.
+    pub next_role: &'static str,
     /// What every check came to.
     pub findings: Vec<Finding>,
 }
@@ -59,6 +72,12 @@ pub struct InputView {
     pub sighash: String,
     /// How many signatures it has.
     pub signatures: usize,
+    /// Whether it is final.
+    pub is_final: bool,
+    /// The wallet's keys whose signatures are there and verify.
+    pub signed_by: Vec<String>,
+    /// The wallet's keys whose signatures count and are not there; empty when a path is met.
+    pub missing: Vec<String>,
 }
 
 /// An output as it is shown.
@@ -74,27 +93,39 @@ pub struct OutputView {
     pub keypath: Option<Keypath>,
 }
 
+/// What an inspection is of.
+pub(crate) struct Subject<'a> {
+    pub document: &'a Document,
+    pub form: &'a Form,
+    pub psbt: &'a Psbt,
+    pub coins: &'a [Coin],
+    pub ownership: &'a Ownership<'a>,
+    pub signed: &'a [Signed],
+    pub spend: Option<&'a Spend>,
+    pub network: Network,
+}
+
 impl Inspection {
-    pub(crate) fn new(
-        document: &Document,
-        psbt: &Psbt,
-        coins: &[Coin],
-        ownership: &Ownership<'_>,
-        spend: Option<&Spend>,
-        network: Network,
-        findings: &[Finding],
-    ) -> Self {
+    pub(crate) fn new(subject: &Subject<'_>, findings: &[Finding]) -> Self {
+        let Subject { document, form, psbt, coins, ownership, spend, network, .. } = *subject;
         let fee = fee(psbt, coins);
         let weight = match spend.zip(ownership.wallet) {
             Some((spend, wallet)) => Some(spend.signed_weight(wallet)),
             None => signed_weight(psbt, coins),
         };
+        let inputs = inputs(subject);
+        let complete = |at: usize| {
+            let input = inputs.get(at).filter(|input| input.keypath.is_some())?;
+            Some(!input.signed_by.is_empty() && input.missing.is_empty())
+        };
+        let next_role = next_role(psbt, coins, complete);
         Self {
             sha256: document.sha256(),
+            psbt_version: form.version(),
             network,
             unsigned_txid: psbt.unsigned_tx.compute_txid(),
             spend_id: spend.map(Spend::id),
-            inputs: inputs(psbt, coins, ownership),
+            inputs,
             outputs: psbt
                 .unsigned_tx
                 .output
@@ -110,6 +141,8 @@ impl Inspection {
             fee,
             feerate: fee.zip(weight).and_then(|(fee, weight)| Feerate::of(fee, weight)),
             external: spend.map(Spend::external_sum),
+            paths: signers::paths(subject),
+            next_role,
             findings: findings.to_vec(),
         }
     }
@@ -133,7 +166,7 @@ impl Inspection {
         let mut object = Map::new();
         let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
         put("sha256", hex(&self.sha256).into());
-        put("psbt_version", 0.into());
+        put("psbt_version", self.psbt_version.into());
         put("network", self.network.to_string().into());
         put("unsigned_txid", self.unsigned_txid.to_string().into());
         if let Some(id) = self.spend_id {
@@ -144,6 +177,8 @@ impl Inspection {
         put("fee_sat", sat(self.fee));
         put("feerate_sat_per_vb", self.feerate.map_or(Value::Null, Feerate::to_json));
         put("external_sat", sat(self.external));
+        put("paths", self.paths.iter().map(PathView::to_json).collect());
+        put("next_role", self.next_role.into());
         put("checks", self.findings.iter().map(finding_json).collect());
         put("verdict", self.verdict_word().into());
         if let Some(refusal) = self.findings.iter().find(|finding| finding.outcome == Outcome::Refuse)
@@ -166,6 +201,9 @@ impl InputView {
             "sequence": self.sequence.to_consensus_u32(),
             "sighash": self.sighash,
             "signatures": self.signatures,
+            "final": self.is_final,
+            "signed_by": self.signed_by,
+            "missing": self.missing,
         });
         optional(&mut value, "path", self.keypath.map(|keypath| keypath.to_string()));
         value
@@ -208,13 +246,12 @@ fn sat(amount: Option<Amount>) -> Value {
     amount.map_or(Value::Null, |amount| amount.to_sat().into())
 }
 
-fn inputs(psbt: &Psbt, coins: &[Coin], ownership: &Ownership<'_>) -> Vec<InputView> {
-    psbt.unsigned_tx
-        .input
-        .iter()
-        .zip(&psbt.inputs)
-        .zip(coins.iter().zip(&ownership.inputs))
-        .map(|((txin, input), (coin, keypath))| {
+fn inputs(subject: &Subject<'_>) -> Vec<InputView> {
+    let Subject { psbt, coins, ownership, signed, .. } = subject;
+    let maps = psbt.unsigned_tx.input.iter().zip(&psbt.inputs);
+    maps.zip(coins.iter().zip(&ownership.inputs))
+        .zip(signed.iter())
+        .map(|(((txin, input), (coin, keypath)), signed)| {
             let script = coin.output.as_ref().map(|output| output.script_pubkey.as_script());
             let kind = script.map_or("unknown", script_type);
             let sighash = match input.sighash_type {
@@ -223,6 +260,10 @@ fn inputs(psbt: &Psbt, coins: &[Coin], ownership: &Ownership<'_>) -> Vec<InputVi
                 Some(asked) => asked.to_string(),
             };
             let sighash = sighash.trim_start_matches("SIGHASH_").to_owned();
+            let wallet = ownership.wallet.filter(|_| keypath.is_some());
+            let (signed_by, missing) = wallet.map_or_else(Default::default, |wallet| {
+                signers::of(wallet, signers::locks(psbt, txin), signed)
+            });
             InputView {
                 outpoint: txin.previous_output,
                 value: coin.output.as_ref().map(|output| output.value),
@@ -232,6 +273,9 @@ fn inputs(psbt: &Psbt, coins: &[Coin], ownership: &Ownership<'_>) -> Vec<InputVi
                 sequence: txin.sequence,
                 sighash,
                 signatures: signatures::count(input),
+                is_final: signatures::is_final(input),
+                signed_by,
+                missing,
             }
         })
         .collect()

@@ -1,0 +1,134 @@
+//! `register`
+
+use crate::cli::{Global, console_program};
+use crate::output::{Output, warn};
+use crate::reader::{Reader, WalletText};
+use crate::report::registration_json;
+use crate::terminal::Terminal;
+use crate::{Error, Result, consent};
+use bitcoin::Network;
+use cold_wire::{KeyInfo, RegisterWallet};
+use policies::examine::key_name;
+use policies::id::WalletId;
+use policies::wallet::{Branch, Keypath, Wallet};
+use psbt_tools::display::{address_text, escape};
+use psbt_tools::files;
+use std::path::PathBuf;
+
+/// Longest description of a wallet, in bytes.
+const MAX_LEN: u64 = psbt_tools::wallet_file::MAX_LEN as u64;
+
+/// Bind a wallet of several keys to a name, for ever: shown whole, then consented to.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: cold-signer register --wallet office --file office.bsms\n\n\
+NAME is that of a cosigner's key (`new-key --script wsh-multi`), or a new one for a wallet in which a key of this vault \
+stands. The file is descriptor text, or what Airlock, Core, Sparrow, Specter, Coldcard or a coordinator (BIP129, BIP388) \
+writes.")]
+#[group(id = "what", required = true, args = ["descriptor", "file"])]
+pub struct Args {
+    /// Its name, which is also the wallet's in the policy.
+    #[arg(long, value_name = "NAME")]
+    wallet: String,
+    /// One multipath descriptor, or twice: for /0/* and for /1/*.
+    #[arg(long, value_name = "D")]
+    descriptor: Vec<String>,
+    /// A description of the wallet; `-` is standard input.
+    #[arg(long, value_name = "F", conflicts_with = "descriptor")]
+    file: Option<PathBuf>,
+    /// Consent by a script: the whole id of the wallet.
+    #[arg(long, value_name = "WALLET_ID")]
+    consent: Option<WalletId>,
+}
+
+/// Runs it.
+pub fn run(global: &Global, args: &Args) -> Result<Output> {
+    let given = match &args.file {
+        Some(path) => {
+            let mut reader = Reader::spawn(&console_program()?)?;
+            reader.wallet(files::read(path, MAX_LEN)?)?
+        }
+        None => WalletText { descriptors: args.descriptor.clone(), notes: vec![] },
+    };
+    let mut vault = global.vault()?;
+    let mut wanted =
+        RegisterWallet { name: args.wallet.clone(), descriptors: given.descriptors, consent: None };
+    let found = vault.register(wanted.clone())?;
+    let wallet = derived(&found)?;
+    let mut lines = lines(&found, &wallet);
+    lines.extend(given.notes.iter().map(|note| format!("note: {}", escape(note))));
+    let json = |registered| registration_json(&found, &wallet, registered);
+    if found.signature.is_some() {
+        lines.push("registered before: nothing was changed".to_owned());
+        return Ok(Output::done(lines.join("\n"), json(true)));
+    }
+    let done = "registered: this name means this wallet for ever";
+    let text = match (args.consent, Terminal::open()) {
+        (Some(id), _) if id != wallet.id() => {
+            return Err(Error::OtherWallet { found: wallet.id(), named: id });
+        }
+        (None, Some(mut terminal)) => {
+            let head = ["airlock · a wallet to be registered", "Compare it with every cosigner's screen."];
+            consent::agree(&head.map(str::to_owned), &lines, "to register it", &mut terminal)?;
+            done.to_owned()
+        }
+        (None, None) if found.network == Network::Bitcoin => {
+            let mut output = Output::done(lines.join("\n"), json(false));
+            output.error = Some(Error::Unregistered(wallet.id()));
+            return Ok(output);
+        }
+        (None, None) => {
+            warn("nobody looked at this wallet: registered without a question on a test network");
+            lines.push(done.to_owned());
+            lines.join("\n")
+        }
+        (Some(_), _) => {
+            lines.push(done.to_owned());
+            lines.join("\n")
+        }
+    };
+    wanted.consent = Some(wallet.id());
+    if derived(&vault.register(wanted)?)? != wallet {
+        return Err(Error::VaultNonsense("it registered another wallet".to_owned()));
+    }
+    let next = format!("next: cold-signer export --wallet {} -o FILE", escape(&found.wallet));
+    Ok(Output::done(format!("{text}\n{next}"), json(true)))
+}
+
+fn derived(key: &KeyInfo) -> Result<Wallet> {
+    key.registered().ok_or_else(|| Error::VaultNonsense("its descriptors are no wallet".to_owned()))
+}
+
+/// Everything that cosigners compare: keys, who is meant by "this vault", paths, checksums, addresses, and words of it all.
+fn lines(key: &KeyInfo, wallet: &Wallet) -> Vec<String> {
+    let mut lines = vec![
+        format!("wallet   {} on {}, {}", escape(&key.wallet), key.network, wallet.kind().as_str()),
+        key.authority.as_ref().map_or_else(
+            || "obeys    no authority: whoever operates this vault may sign for its key".to_owned(),
+            |(_, company)| format!("obeys    {}", escape(company)),
+        ),
+    ];
+    for (number, cosigner) in wallet.keys().iter().enumerate() {
+        let whose = match cosigner {
+            ours if ours.to_string() == key.key => ": THIS VAULT",
+            nobody if nobody.is_unspendable() => ": nobody's, it cannot sign",
+            _ => "",
+        };
+        lines.push(format!("key {}{whose}", number + 1));
+        lines.push(format!("  {cosigner}"));
+    }
+    let name = |place| key_name(wallet, place);
+    lines.extend(wallet.paths().iter().map(|path| format!("spends   {}", path.text(&name))));
+    for (branch, what) in [(Branch::External, "receive"), (Branch::Internal, "change ")] {
+        let address = wallet.address(Keypath { branch, index: 0 });
+        let descriptor = wallet.descriptor(branch);
+        let checksum = descriptor.rsplit('#').next().unwrap_or_default();
+        lines.push(format!("{what}  checksum {checksum}, first address"));
+        lines.push(format!("  {}", address.map(|a| address_text(&a.to_string())).unwrap_or_default()));
+    }
+    lines.push("words    of everything above; every cosigner's vault shows the same:".to_owned());
+    let words = wallet.id().words();
+    let words: Vec<&str> = words.split(' ').collect();
+    lines.extend(words.chunks(6).map(|row| format!("  {}", row.join(" "))));
+    lines.push(format!("id       {}", wallet.id()));
+    lines
+}

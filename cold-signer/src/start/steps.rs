@@ -1,0 +1,185 @@
+//! Key, export, first address, test spend: what is typed by hand otherwise.
+
+use super::standing::Standing;
+use super::{Went, announce, tell};
+use crate::cli::{Global, run_line};
+use crate::commands::address::Book;
+use crate::commands::start::Args;
+use crate::terminal::Person;
+use crate::vault::now;
+use crate::{Error, Result};
+use clap::ValueEnum;
+use cold_wire::KeyInfo;
+use policies::wallet::{Branch, Keypath};
+use psbt_tools::display::{address_text, escape};
+use serde_json::json;
+use std::path::Path;
+
+/// Makes the key, at the vault's own terminal.
+pub fn make_key(person: &mut dyn Person, visit: &Global, args: &Args, standing: &Standing) -> Result<Went> {
+    let script = args.script.to_possible_value().map(|value| value.get_name().to_owned());
+    let words = args.words.to_string();
+    let mut line = vec!["new-key", "--wallet", &standing.wallet, "--network", &args.network];
+    line.extend(["--words", &words, "--script", script.as_deref().unwrap_or("wpkh")]);
+    let limit = match &args.limit {
+        Some(limit) => {
+            line.extend(["--limit", limit]);
+            format!("at most {} without a second thought", escape(limit))
+        }
+        None => "no limit of its own: `start --limit 0.5btc/24h` gives it one, for ever".to_owned(),
+    };
+    let store = if standing.store_is_there {
+        "The store is there already: the vault asks for its passphrase, the one that was set before."
+    } else {
+        "A new store is made: the vault asks twice for a new passphrase. Nobody can reset it."
+    };
+    let text = format!(
+        "KEY: {} on {}, {words} words, {limit}.\n{store}\nThen it shows the words, once, and asks some of them back. \
+Have paper and a pen, and nobody behind you.\n$ cold-signer {}",
+        escape(&standing.wallet),
+        escape(&args.network),
+        escape(&line.join(" "))
+    );
+    match announce(person, &text)? {
+        Went::Done => Ok(outcome(run_line(visit, &owned(&line)))),
+        other => Ok(other),
+    }
+}
+
+/// Writes the public parts to a file.
+pub fn export(person: &mut dyn Person, visit: &Global, standing: &Standing, key: &KeyInfo) -> Result<Went> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let name = if key.wallet.chars().all(is_plain) { key.wallet.as_str() } else { "wallet" };
+    tell(
+        person,
+        "EXPORT: the public parts of the wallet go to the online node. They cannot spend, but they show every \
+payment: they are nobody else's business.\nThis version writes a file for a stick; QR codes come with a later one.",
+    )?;
+    let answer = person.ask(&format!("File, Enter for {name}.json, s to put it off, q to stop:"))?;
+    let path = match answer.as_deref() {
+        Some("") => format!("{name}.json"),
+        Some("s" | "S") => return Ok(Went::Later),
+        Some("q" | "Q" | "no" | "n") | None => return Err(Error::Stopped("before the export")),
+        Some(path) => path.to_owned(),
+    };
+    let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone().into());
+    let file = absolute.to_string_lossy();
+    let exit = run_line(visit, &owned(&["export", "--wallet", &key.wallet, "-o", &file]));
+    if exit != 0 {
+        return Ok(Went::Wrong(exit));
+    }
+    standing.progress.clone().note("export", json!(file))?;
+    Ok(Went::Done)
+}
+
+/// Compares the first address: the node's last group is typed before ours is shown, so that it is really read there.
+pub fn compare_address(person: &mut dyn Person, standing: &Standing, key: &KeyInfo) -> Result<Went> {
+    let address = Book::new(key)?.address(Keypath { branch: Branch::External, index: 0 })?;
+    let (start, end) = parted(&address);
+    let text = format!(
+        "FIRST ADDRESS. On the online node:\n$ watch-node wallet import {wallet} --file FILE\n\
+$ watch-node address {wallet}\nThis laptop derives\n  {} ____\nRead the rest on the node's screen.",
+        address_text(start),
+        wallet = escape(&key.wallet)
+    );
+    tell(person, &text)?;
+    let prompt = "The last 4 characters there, s to put it off, q to stop:";
+    let typed = match person.ask(prompt)?.as_deref().map(|typed| typed.replace(' ', "")).as_deref() {
+        Some("s" | "S") => return Ok(Went::Later),
+        Some("" | "q" | "Q" | "n" | "no") | None => {
+            return Err(Error::Stopped("before the address was compared"));
+        }
+        Some(typed) => typed.to_owned(),
+    };
+    // Base58 tells small letters from large ones, bech32 does not.
+    let same = if address.starts_with(['1', '2', '3', 'm', 'n']) {
+        typed == end
+    } else {
+        typed.eq_ignore_ascii_case(end)
+    };
+    if !same {
+        return Err(Error::Differs("the node shows another first address than this laptop derives"));
+    }
+    tell(
+        person,
+        &format!(
+            "The last group agrees. Four characters can be imitated; compare them all:\n  {}",
+            address_text(&address)
+        ),
+    )?;
+    match person.ask("Type same if every group is the same there:")?.as_deref() {
+        Some("same") => {
+            standing.progress.clone().note("address", json!(now()))?;
+            Ok(Went::Done)
+        }
+        Some(_) | None => Err(Error::Stopped("before the address was compared")),
+    }
+}
+
+/// Everything but the last four characters, and those.
+fn parted(address: &str) -> (&str, &str) {
+    address.split_at_checked(address.len().saturating_sub(4)).unwrap_or((address, ""))
+}
+
+/// Lets a small payment be made on the node, and signs it.
+pub fn spend(person: &mut dyn Person, visit: &Global, key: &KeyInfo) -> Result<Went> {
+    let permit = match &key.authority {
+        Some((_, company)) => {
+            format!("Carry it the way of {}: request, approvals, permit.\n", escape(company))
+        }
+        None => String::new(),
+    };
+    let text = format!(
+        "TEST SPEND, before any large deposit.\nOn the online node:\n$ watch-node sync\n$ watch-node address {wallet}\n\
+Send a small sum there, wait for a block, sync again, then pay a part of it to an address of your own elsewhere:\n\
+$ watch-node pay {wallet} --to ADDRESS=0.0001btc -o test.psbt\n{permit}Bring the file here on a stick.",
+        wallet = escape(&key.wallet)
+    );
+    tell(person, &text)?;
+    loop {
+        let answer = person.ask("Path of the file, s to put it off, q to stop:")?;
+        let path = match answer.as_deref() {
+            Some("s" | "S") => return Ok(Went::Later),
+            Some("" | "q" | "Q" | "n" | "no") | None => {
+                return Err(Error::Stopped("before the test spend"));
+            }
+            Some(path) => path.to_owned(),
+        };
+        if !Path::new(&path).is_file() {
+            person.show("There is no such file. Is the stick mounted? `ls` in another terminal helps.")?;
+            continue;
+        }
+        if run_line(visit, &owned(&["sign", "--", &path])) == 0 {
+            return tell(
+                person,
+                "Carry the signed file to the node:\n$ watch-node submit FILE\nand after a block, with receipts \
+from here (`cold-signer receipts -o receipts.json`):\n$ watch-node sync\n$ watch-node reconcile --receipts receipts.json\n\
+It must say `clean`.",
+            )
+            .map(|()| Went::Done);
+        }
+        if crate::terminal::interrupted() {
+            return Err(Error::Stopped("Ctrl-C"));
+        }
+        person.show("Nothing is lost: name another file, or this one again.")?;
+    }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn outcome(exit: u8) -> Went {
+    if exit == 0 { Went::Done } else { Went::Wrong(exit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_four_characters_are_asked_for() {
+        assert_eq!(parted("bcrt1qabcdef"), ("bcrt1qab", "cdef"));
+        assert_eq!(parted("abc"), ("", "abc"));
+    }
+}
