@@ -70,6 +70,8 @@ enum Command {
     Address(commands::address::Args),
     Review(commands::review::Args),
     Sign(commands::sign::Args),
+    SignMessage(commands::message::text::Args),
+    SignReserves(commands::message::reserves::Args),
     Receipts(commands::receipts::Args),
     Log(commands::log::Args),
     Restore(commands::restore::Args),
@@ -132,6 +134,8 @@ fn run(global: &Global, command: &Command) -> u8 {
         Command::Address(args) => commands::address::run(global, args),
         Command::Review(args) => commands::review::run(global, args),
         Command::Sign(args) => commands::sign::run(global, args),
+        Command::SignMessage(args) => commands::message::text::run(global, args),
+        Command::SignReserves(args) => commands::message::reserves::run(global, args),
         Command::Receipts(args) => commands::receipts::run(global, args),
         Command::Status(args) => commands::status::run(global, args),
     };

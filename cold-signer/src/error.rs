@@ -2,7 +2,7 @@
 
 use cold_wire::Fault;
 use policies::check::{Check, Finding, Rule};
-use policies::id::{AuthorityId, SpendId, WalletId};
+use policies::id::{AuthorityId, MessageId, SpendId, WalletId};
 use psbt_tools::display::escape;
 use serde_json::{Value, json};
 use std::io;
@@ -110,6 +110,15 @@ pub enum Error {
         /// That of the command line.
         named: WalletId,
     },
+    /// Nobody consented to messages.
+    #[error("nobody consented to the message: there is no terminal, and --consent is not given")]
+    UnsignedMessage(Vec<MessageId>),
+    /// `--consent` does not name the message, or another one.
+    #[error("the message is {found}, which --consent does not name")]
+    OtherMessage {
+        /// What would be signed.
+        found: MessageId,
+    },
     /// A cosigner's key has no wallet yet.
     #[error("`{}` is a cosigner's key without a wallet", escape(.0))]
     NoWalletYet(String),
@@ -188,8 +197,12 @@ impl Error {
             Error::OtherAuthority { .. } => "other-authority",
             Error::OtherSpend { .. } | Error::Unclaimed(_) => "other-spend",
             Error::Skipped => "skipped",
-            Error::NoConsent(_) | Error::Unconfirmed(_) | Error::Unregistered(_) => "no-consent",
+            Error::NoConsent(_)
+            | Error::Unconfirmed(_)
+            | Error::Unregistered(_)
+            | Error::UnsignedMessage(_) => "no-consent",
             Error::OtherWallet { .. } => "other-wallet",
+            Error::OtherMessage { .. } => "other-message",
             Error::NoWalletYet(_) => "no-wallet-yet",
             Error::NotAccepted(_) => "not-accepted",
             Error::Stopped(_) => "stopped",
@@ -230,12 +243,14 @@ impl Error {
             | Error::OtherAuthority { .. }
             | Error::OtherSpend { .. }
             | Error::OtherWallet { .. }
+            | Error::OtherMessage { .. }
             | Error::Unclaimed(_)
             | Error::UnknownWallet(_)
             | Error::NotSupported(_) => 3,
             Error::NoConsent(_)
             | Error::Unconfirmed(_)
             | Error::Unregistered(_)
+            | Error::UnsignedMessage(_)
             | Error::NoWalletYet(_)
             | Error::NotAccepted(_)
             | Error::Skipped
@@ -284,6 +299,11 @@ impl Error {
                     "compare it with every cosigner's screen, then register it with --consent {id}"
                 );
             }
+            Error::UnsignedMessage(ids) => {
+                let ids: Vec<String> = ids.iter().map(|id| format!("--consent {id}")).collect();
+                return format!("read it, then sign it at a terminal or with {}", ids.join(" "));
+            }
+            Error::OtherMessage { .. } => "look at the message again; consent to each part by its whole id",
             Error::OtherWallet { .. } => "look at the wallet again: `cold-signer register` shows it",
             Error::NoWalletYet(_) => {
                 "give its export to the coordinator, then `cold-signer register --wallet NAME --file F`"

@@ -4,8 +4,8 @@ use crate::keeper::Keeper;
 use crate::terminal::Before;
 use crate::{Error, Result};
 use cold_wire::{
-    Bundle, FaultKind, FrameError, KeyInfo, NewKey, PROTOCOL, RegisterWallet, Reply, ReplyBody, Request,
-    RequestBody, Review, Signed, VaultStatus, read_frame, write_frame,
+    Bundle, FaultKind, FrameError, KeyInfo, MessageReview, NewKey, PROTOCOL, RegisterWallet, Reply,
+    ReplyBody, Request, RequestBody, Review, SignMessage, Signed, VaultStatus, read_frame, write_frame,
 };
 use policies::check::Check;
 use policies::codec::Canonical;
@@ -260,6 +260,19 @@ impl Vault {
         }
     }
 
+    /// What signing a message comes to; with consent it is signed.
+    ///
+    /// # Errors
+    /// What the vault says, and [`Error::VaultNonsense`] where that is about another message.
+    pub fn sign_message(&mut self, message: SignMessage) -> Result<MessageReview> {
+        let (id, wanted) = (message.terms.id(), message.consent.is_some());
+        let deadline = if wanted { now().saturating_add(SIGN_WITHIN) } else { 0 };
+        match self.call(RequestBody::SignMessage(message), deadline)? {
+            ReplyBody::Message(review) if review.id == id && review.signed.is_some() == wanted => Ok(*review),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Every receipt so far.
     ///
     /// # Errors
@@ -394,6 +407,7 @@ fn unexpected(body: &ReplyBody) -> Error {
         ReplyBody::Review(_) => "a review",
         ReplyBody::Signed(_) => "signatures",
         ReplyBody::Receipts(_) => "receipts",
+        ReplyBody::Message(_) => "a message",
         ReplyBody::Fault(_) => "a fault",
     };
     Error::VaultNonsense(format!("{found}, which was not asked for"))

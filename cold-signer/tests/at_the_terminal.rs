@@ -57,6 +57,47 @@ fn the_operator_sees_everything_accepts_and_signs_and_can_stop_at_every_prompt()
 }
 
 #[test]
+fn a_message_is_read_whole_and_signed_by_the_typed_code_only() {
+    let laptop = Laptop::new();
+    laptop.done(&["new-key", "--wallet", "main", "--network", "regtest"]);
+    let text: String = (0..60).map(|n| format!("clause {n}: \u{202e}nothing\n")).collect();
+    std::fs::write(laptop.path("contract"), text).unwrap();
+    let sign = |out: &'static str| {
+        ["sign-message", "--wallet", "main", "--index", "0", "--message-file", "contract", "-o", out]
+    };
+    let mut prompts = 0;
+    let (status, screen) = play(&laptop, &sign("refused"), |at, screen| {
+        prompts = at + 1;
+        if screen.contains("to sign it") { Act::Type("yes".to_owned()) } else { honest(screen) }
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert!(prompts > 2, "{screen}");
+    for stop in 0..prompts {
+        let (status, screen) = play(&laptop, &sign("left"), |at, screen| match (at == stop, stop % 3) {
+            (false, _) => honest(screen),
+            (true, 0) => Act::Interrupt,
+            (true, 1) => Act::Type("no".to_owned()),
+            (true, _) => Act::End,
+        });
+        assert_ne!(status.code(), Some(0), "left at prompt {stop}: {screen}");
+    }
+    assert!(!laptop.path("refused").exists() && !laptop.path("left").exists());
+    let messages = || {
+        let log = laptop.done(&["log"]);
+        log["records"].as_array().unwrap().iter().filter(|record| record["type"] == "message").count()
+    };
+    assert_eq!(messages(), 0, "nothing was signed so far");
+
+    let (status, screen) = play(&laptop, &sign("signature"), |_, screen| honest(screen));
+    assert_eq!(status.code(), Some(0), "{screen}");
+    for n in 0..60 {
+        assert!(screen.contains(&format!("| clause {n}: \\u{{202e}}nothing")), "{n} in {screen}");
+    }
+    assert!(std::fs::read_to_string(laptop.path("signature")).unwrap().starts_with("smp"));
+    assert_eq!(messages(), 1);
+}
+
+#[test]
 fn a_vault_that_is_killed_while_it_shows_words_leaves_neither_them_nor_a_dumb_terminal() {
     let laptop = Laptop::new();
     let new_key = ["new-key", "--wallet", "main", "--network", "regtest"];

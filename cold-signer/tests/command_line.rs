@@ -50,6 +50,10 @@ fn failures_have_a_sentence_a_remedy_and_an_exit_code() {
         &["keys", "--passphrase-fd", "99"],
         &["sign", "a.psbt", "b.psbt", "-o", "c.psbt"],
         &["sign", "a.psbt", "--consent", &long, "--consent", &long, "--json"],
+        &["sign-message", "--wallet", "main", "--message", "hello"],
+        &["sign-message", "--wallet", "main", "--add", "missing", "--json"],
+        &["sign-message", "--wallet", "main", "--message", "hello", "--index", "0", "-o", "x-signed.psbt"],
+        &["sign-reserves", "--wallet", "main", "missing", "-o", "x.json", "--json"],
         &["log", "--verify"],
     ];
     let transcript: Vec<String> = cases.iter().map(|arguments| run(folder.path(), arguments)).collect();
@@ -65,6 +69,10 @@ fn misuse_is_exit_code_2_with_one_json_object() {
         &["sign", "a.psbt", "--accept", "C99", "--json"],
         &["new-key", "--wallet", "a", "--words", "13", "--json"],
         &["address", "--wallet", "a", "--index", "2147483648", "--json"],
+        &["sign-message", "--wallet", "a", "--index", "0", "--json"],
+        &["sign-message", "--wallet", "a", "--message", "b", "--change", "--json"],
+        &["sign-message", "--wallet", "a", "--add", "b", "--index", "0", "--json"],
+        &["sign-reserves", "--wallet", "a", "b", "-o", "c", "--consent", "12", "--json"],
     ] {
         let text = run(folder.path(), arguments);
         assert!(text.ends_with("exit 2") && text.contains("{\"error\":{\"code\":\"usage\""), "{text}");

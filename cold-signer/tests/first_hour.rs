@@ -2,8 +2,13 @@
 
 mod common;
 
+use bitcoin::Network;
+use bitcoin::bip32::Xpub;
 use common::laptop::Laptop;
 use common::terminal::{Act, honest, play};
+use common::{account, secp};
+use policies::wallet::Wallet;
+use psbt_tools::wallet_file::bsms::KeyRecord;
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -156,4 +161,41 @@ fn a_paper_of_another_key_and_a_node_with_another_address_are_found_out() {
     assert_eq!(status.code(), Some(3), "{screen}");
     assert!(screen.contains("another first address"), "{screen}");
     assert_eq!(done(&laptop), 3, "machine, key and export");
+}
+
+#[test]
+fn a_cosigner_is_led_from_the_key_record_to_the_registered_wallet() {
+    let laptop = Laptop::new();
+    let mut operator = Operator::default();
+    let start = ["start", "--network", "regtest", "--words", "12", "--script", "wsh-multi"];
+    let (status, screen) = play(&laptop, &start, |_, screen| match screen {
+        _ if screen.contains("DRILL:") => Act::Type("s".to_owned()),
+        _ if screen.contains("Path of the wallet's file") => Act::Type("q".to_owned()),
+        _ => operator.answer(screen),
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    let record = files(&laptop).into_iter().find(|name| name.ends_with(".bsms")).unwrap();
+    let record = KeyRecord::parse(&std::fs::read_to_string(laptop.path(&record)).unwrap()).unwrap();
+    let stranger = format!("[d34db33f/48'/1'/0'/2']{}", Xpub::from_priv(&secp(), &account()));
+    let descriptor = format!("wsh(sortedmulti(2,{}/<0;1>/*,{stranger}/<0;1>/*))", record.key());
+    std::fs::write(laptop.path("wallet.txt"), &descriptor).unwrap();
+
+    let mut paths = vec!["wallet.txt", "nowhere"];
+    let (status, screen) = play(&laptop, &start, |_, screen| match screen {
+        _ if screen.contains("DRILL:") => Act::Type("s".to_owned()),
+        _ if screen.contains("Path of the wallet's file") => Act::Type(paths.pop().unwrap().to_owned()),
+        _ if screen.contains("EXPORT:") => Act::Type("q".to_owned()),
+        _ => operator.answer(screen),
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert!(screen.contains("There is no such file.") && screen.contains("[x] wallet"), "{screen}");
+    assert_eq!(laptop.wallet("main"), Wallet::new(Network::Regtest, &[descriptor]).unwrap());
+    let (exit, json) = laptop.run(&["start"]);
+    let done = |step: &serde_json::Value| step["done"].as_bool().unwrap();
+    let steps = json["steps"].as_array().unwrap();
+    assert_eq!(
+        (exit, steps.iter().map(done).collect::<Vec<_>>()),
+        (4, [1, 1, 0, 1, 1, 0, 0, 0].map(|n| n == 1).to_vec()),
+        "{json}"
+    );
 }

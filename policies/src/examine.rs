@@ -5,8 +5,9 @@ use crate::check::{Check, Finding};
 use crate::evidence::{Evidence, Previous, script_text};
 use crate::message::bip322::is_to_sign;
 use crate::spend::{MAX_STANDARD_WEIGHT, Spend};
-use crate::wallet::{Branch, Locks, Wallet};
+use crate::wallet::{Branch, Keypath, Locks, Wallet};
 use bitcoin::{Amount, OutPoint, ScriptBuf};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Default distance from the high-water mark within which own outputs are accepted (check C08).
 pub const DEFAULT_GAP: u32 = 1_000;
@@ -165,6 +166,8 @@ pub fn examine(exhibit: &Exhibit<'_>) -> Vec<Finding> {
             format!("the spend is of wallet {}, not of {}", spend.wallet(), wallet.id()),
         )];
     }
+    let spent = spend.inputs().iter().map(|input| input.keypath);
+    wallet.prepare(spent.chain(spend.outputs().iter().filter_map(|output| output.own)));
     let mut findings = Vec::new();
     inputs(exhibit, &mut findings);
     change(exhibit, &mut findings);
@@ -262,6 +265,7 @@ fn change(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
     let claim = if single { Check::CHANGE } else { Check::COSIGNERS };
     let mut wrong = Vec::new();
     let mut any = false;
+    let proven = proven_indexes(exhibit);
     for (at, output) in spend.outputs().iter().enumerate() {
         let Some(keypath) = output.own else { continue };
         any = true;
@@ -278,14 +282,7 @@ fn change(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
             );
             continue;
         }
-        let proven = spend
-            .inputs()
-            .iter()
-            .filter(|input| input.keypath.branch == keypath.branch)
-            .filter(|input| exhibit.evidence.output(&input.outpoint) != Previous::Absent)
-            .map(|input| input.keypath.index)
-            .max()
-            .unwrap_or(0);
+        let proven = proven.get(&keypath.branch).copied().unwrap_or(0);
         let known = marks.of(keypath.branch).saturating_add(marks.gap);
         let reach = known.max(proven.saturating_add(marks.gap));
         let hint = "use the wallet's next change address; a far index is how coins are held to ransom";
@@ -329,6 +326,19 @@ fn change(exhibit: &Exhibit<'_>, findings: &mut Vec<Finding>) {
         }
     }
     findings.append(&mut wrong);
+}
+
+/// The highest index on each branch of inputs whose previous transaction is there.
+fn proven_indexes(exhibit: &Exhibit<'_>) -> BTreeMap<Branch, u32> {
+    let mut highest = BTreeMap::new();
+    for input in exhibit.spend.inputs() {
+        if exhibit.evidence.output(&input.outpoint) != Previous::Absent {
+            let Keypath { branch, index } = input.keypath;
+            let known = highest.entry(branch).or_insert(index);
+            *known = index.max(*known);
+        }
+    }
+    highest
 }
 
 /// C16: the fee on three bases.
@@ -405,7 +415,7 @@ pub fn signer(spend: &Spend, wallet: &Wallet, key: usize) -> Finding {
 
 /// The first input of each sequence, with the locks that its script sees.
 fn inputs_by_sequence(spend: &Spend) -> Vec<(usize, Locks)> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let inputs = spend.inputs().iter().enumerate();
     inputs
         .filter(|(_, input)| seen.insert(input.sequence))

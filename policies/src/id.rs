@@ -89,6 +89,10 @@ identifier!(
     PermitId, "airlock/permit/1"
 );
 identifier!(
+    /// A message to be signed: by which wallet and address, how, and with which coins.
+    MessageId, "airlock/message/1"
+);
+identifier!(
     /// A vault store: the 32 bytes of its Ed25519 audit key.
     VaultId, "airlock/vault/1"
 );

@@ -20,6 +20,7 @@ pub mod clear;
 pub mod codec;
 pub mod evidence;
 pub mod examine;
+pub mod helper;
 pub mod history;
 pub mod id;
 pub mod identity;

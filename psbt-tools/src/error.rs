@@ -84,7 +84,7 @@ pub enum Error {
     Network(String),
     /// A typed descriptor is no wallet.
     #[error(transparent)]
-    Descriptor(#[from] WalletError),
+    Descriptor(WalletError),
 }
 
 /// An input that lacks signatures.
@@ -180,6 +180,21 @@ impl Error {
     /// `{"error": {"code", "message", "hint"?}}`.
     pub fn to_json(&self) -> Value {
         error_json(&self.code(), &self.to_string(), self.hint().as_deref())
+    }
+}
+
+impl From<WalletError> for Error {
+    fn from(error: WalletError) -> Self {
+        if !matches!(error, WalletError::RepeatedKey(_)) {
+            return Error::Descriptor(error);
+        }
+        Error::Refused {
+            check: Check::REGISTRATION,
+            message: error.to_string(),
+            hint: Some(
+                "ask each cosigner for a key of its own: whoever holds one twice signs twice".to_owned(),
+            ),
+        }
     }
 }
 

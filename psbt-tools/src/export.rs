@@ -3,12 +3,13 @@
 use crate::Error;
 use crate::checks::coins::{self, Coin};
 use crate::checks::inside::Inside;
-use crate::checks::signatures::{Judged, Verifier, output_key};
-use bitcoin::psbt::PsbtSighashType;
+use crate::checks::signatures::{Claim, Judged, Verifier, output_key};
+use bitcoin::psbt::{Input, PsbtSighashType};
 use bitcoin::taproot::TapLeafHash;
 use bitcoin::{Psbt, PublicKey, Transaction, XOnlyPublicKey, ecdsa, taproot};
 use policies::check::{Check, Finding, Outcome};
 use policies::evidence::Evidence;
+use policies::helper;
 use policies::signature::InputSignature;
 use policies::wallet::Derived;
 use std::sync::Arc;
@@ -74,7 +75,8 @@ pub(crate) fn attach(
     own: impl Fn(usize) -> Own,
     signatures: &[InputSignature],
 ) -> Result<(), Error> {
-    let mut accepted = Vec::with_capacity(signatures.len());
+    let mut parsed = Vec::with_capacity(signatures.len());
+    let mut claims = Vec::with_capacity(signatures.len());
     let mut verifier = Verifier::new(&psbt.unsigned_tx, coins);
     for signature in signatures {
         let at = usize::try_from(signature.input).unwrap_or(usize::MAX);
@@ -86,13 +88,19 @@ pub(crate) fn attach(
             Own::Unknown => None,
             Own::Ours(derived) => Some(derived),
         };
-        let inside = derived.as_deref().map_or_else(|| Inside::told(input), Inside::own);
-        let parsed = parsed(&mut verifier, at, &inside, coin, signature);
-        accepted.push((at, parsed.map_err(|reason| wrong(signature.input, reason))?));
+        let of = Signed { at, coin, input, derived: derived.as_deref() };
+        let (field, claim) =
+            of.parsed(&mut verifier, signature).map_err(|reason| wrong(signature.input, reason))?;
+        parsed.push((at, field));
+        claims.push(claim);
     }
-    for (at, signature) in accepted {
+    let verified = |claim: &Result<Claim, Judged>| claim.as_ref().map_or_else(Judged::clone, Claim::verify);
+    for (signature, judged) in signatures.iter().zip(helper::map(claims, verified)) {
+        accepted(judged).map_err(|reason| wrong(signature.input, reason))?;
+    }
+    for (at, field) in parsed {
         let Some(input) = psbt.inputs.get_mut(at) else { continue };
-        let sighash_type = match signature {
+        let sighash_type = match field {
             Parsed::Ecdsa(key, signature) => {
                 input.partial_sigs.insert(key, signature);
                 continue;
@@ -120,46 +128,72 @@ pub(crate) fn established(psbt: &Psbt) -> Result<Vec<Coin>, Error> {
     refusal.map_or(Ok(coins), |finding| Err(finding.into()))
 }
 
-/// A signature that verifies, as its PSBT field holds it.
+/// A signature as its PSBT field holds it.
 enum Parsed {
     Ecdsa(PublicKey, ecdsa::Signature),
     KeyPath(taproot::Signature),
     Leaf(XOnlyPublicKey, TapLeafHash, taproot::Signature),
 }
 
-fn parsed(
-    verifier: &mut Verifier<'_>,
+/// What a signature is for.
+struct Signed<'a> {
     at: usize,
-    inside: &Inside<'_>,
-    coin: &Coin,
-    signature: &InputSignature,
-) -> Result<Parsed, &'static str> {
-    let script = coin.output.as_ref().map(|output| &output.script_pubkey).ok_or("its coin is not known")?;
-    let (parsed, judged) = if let Some(output_key) = output_key(script) {
-        let key = XOnlyPublicKey::from_slice(&signature.public_key).map_err(|_| "its key is not 32 bytes")?;
-        let parsed =
-            taproot::Signature::from_slice(&signature.signature).map_err(|_| "it is no BIP340 signature")?;
-        match signature.leaf {
-            None if key != output_key && inside.internal_key != Some(key) => {
-                return Err("its key is not the one of the output it spends");
+    coin: &'a Coin,
+    input: &'a Input,
+    derived: Option<&'a Derived>,
+}
+
+impl Signed<'_> {
+    /// The signature as a field, and what is to be verified of it.
+    fn parsed(
+        &self,
+        verifier: &mut Verifier<'_>,
+        signature: &InputSignature,
+    ) -> Result<(Parsed, Result<Claim, Judged>), &'static str> {
+        let inside = self.derived.map_or_else(|| Inside::told(self.input), Inside::own);
+        let output = self.coin.output.as_ref().ok_or("its coin is not known")?;
+        let bytes = signature.public_key.as_slice();
+        Ok(if let Some(output_key) = output_key(&output.script_pubkey) {
+            let parsed = taproot::Signature::from_slice(&signature.signature)
+                .map_err(|_| "it is no BIP340 signature")?;
+            match signature.leaf {
+                None => {
+                    let internal = inside.internal_key.map(|key| key.serialize());
+                    if bytes != output_key.serialize() && internal.is_none_or(|key| bytes != key) {
+                        return Err("its key is not the one of the output it spends");
+                    }
+                    (Parsed::KeyPath(parsed), verifier.schnorr_claim(self.at, None, output_key, &parsed))
+                }
+                Some(hash) => {
+                    let key = XOnlyPublicKey::from_slice(bytes).map_err(|_| "its key is not 32 bytes")?;
+                    let leaf = inside
+                        .leaf(output_key, &hash)
+                        .ok_or("its leaf is not one of the output it spends")?;
+                    (Parsed::Leaf(key, hash, parsed), verifier.leaf_claim(self.at, leaf, key, &parsed))
+                }
             }
-            None => (Parsed::KeyPath(parsed), verifier.key_path(at, &parsed)),
-            Some(hash) => {
-                let leaf =
-                    inside.leaf(output_key, &hash).ok_or("its leaf is not one of the output it spends")?;
-                (Parsed::Leaf(key, hash, parsed), verifier.leaf(at, leaf, key, &parsed))
-            }
-        }
-    } else if signature.leaf.is_some() {
-        return Err("only taproot outputs have leaves");
-    } else {
-        let key = PublicKey::from_slice(&signature.public_key).map_err(|_| "its key is no public key")?;
-        let parsed =
-            ecdsa::Signature::from_slice(&signature.signature).map_err(|_| "it is no ECDSA signature")?;
-        (Parsed::Ecdsa(key, parsed), verifier.ecdsa(at, inside, &key, &parsed))
-    };
+        } else if signature.leaf.is_some() {
+            return Err("only taproot outputs have leaves");
+        } else {
+            let key = self.public_key(bytes).ok_or("its key is no public key")?;
+            let parsed =
+                ecdsa::Signature::from_slice(&signature.signature).map_err(|_| "it is no ECDSA signature")?;
+            (Parsed::Ecdsa(key, parsed), verifier.ecdsa_claim(self.at, &inside, &key, &parsed))
+        })
+    }
+
+    /// The key of these bytes; the wallet's own keys need not be decompressed again.
+    fn public_key(&self, bytes: &[u8]) -> Option<PublicKey> {
+        let mut own = self.derived.into_iter().flat_map(|derived| &derived.keys);
+        let known = own.find(|key| key.compressed && key.inner.serialize() == bytes).copied();
+        known.or_else(|| PublicKey::from_slice(bytes).ok())
+    }
+}
+
+/// Only what verifies is accepted.
+fn accepted(judged: Judged) -> Result<(), &'static str> {
     match judged {
-        Judged::Good => Ok(parsed),
+        Judged::Good => Ok(()),
         Judged::Bad(reason) => Err(reason),
         Judged::Unknown => Err("it cannot be verified here"),
     }

@@ -285,6 +285,23 @@ fn policies_that_break_a_rule_are_refused() {
 }
 
 #[test]
+fn c09_a_wallet_that_counts_one_key_twice_is_refused() {
+    let [a, b, _] = cosigners().map(|cosigner| cosigner.key());
+    let descriptor = |a_again: &str| format!("wsh(sortedmulti(2,{a}/<0;1>/*,{b}/<0;1>/*,{a_again}))");
+    let policy = "wsh(sortedmulti(2,@0/**,@1/**,@0/<2;3>/*))";
+    for text in [
+        descriptor(&format!("{a}/<2;3>/*")),
+        descriptor(&format!("{}/<0;1>/*", a.replace("/2']", "/9']"))),
+        json!({"policy": policy, "keys": [&a, &b]}).to_string(),
+        json!({"label": "x", "descriptor": descriptor(&format!("{a}/<2;3>/*"))}).to_string(),
+    ] {
+        let error = read(text.as_bytes()).unwrap().wallet(Network::Regtest).unwrap_err();
+        assert_eq!((error.code().as_str(), error.exit_code()), ("C09", 3), "{text}: {error}");
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
 fn changed_records_are_refused() {
     let record = bsms::write(&usual()).unwrap();
     let script = usual().script(Keypath { branch: Branch::External, index: 0 }).unwrap();
@@ -328,7 +345,9 @@ fn a_coordinator_makes_the_wallet_of_signed_key_records_only() {
     assert_eq!(made(2, &records).unwrap(), usual());
     assert!(made(4, &records).is_err() && made(0, &records).is_err());
     let twice = [records[0].clone(), records[0].clone()];
-    assert!(made(1, &twice).unwrap_err().to_string().contains("stands twice"));
+    let error = made(1, &twice).unwrap_err();
+    assert_eq!(error.code(), "C09");
+    assert!(error.to_string().contains("stands twice"));
     assert!(bsms::coordinate(Network::Bitcoin, WalletKind::Wsh, 2, &records).is_err());
     assert!(bsms::coordinate(Network::Regtest, WalletKind::Tr, 2, &records).is_err());
     let [a, b, _] = cosigners();
@@ -369,11 +388,20 @@ fn the_commands_show_convert_and_coordinate() {
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(shown["wallet_id"], usual().id().to_string());
     assert_eq!((shown["kind"].as_str(), shown["format"].as_str()), (Some("wsh"), Some("bsms")));
-    assert_eq!(shown["paths"], json!(["2 of 3 (key 0, key 1, key 2)"]));
+    let path = shown["paths"][0].as_str().unwrap();
+    assert!(
+        path.starts_with("2 of 3 (key 1 (") && path.contains(", key 3 ("),
+        "numbered as at the vault: {path}"
+    );
     assert_eq!(shown["words"].as_str().unwrap().split(' ').count(), 24);
-    for (to, out) in
-        [("descriptor", "w.txt"), ("bip388", "w.json"), ("coldcard", "w.cc"), ("bsms", "w2.bsms")]
-    {
+    for (to, out) in [
+        ("descriptor", "w.txt"),
+        ("bip388", "w.json"),
+        ("coldcard", "w.cc"),
+        ("bsms", "w2.bsms"),
+        ("core", "w.core"),
+        ("specter", "w.specter"),
+    ] {
         let written = run(folder.path(), &["wallet", "w.bsms", "--to", to, "-o", out]);
         assert!(written.status.success(), "{written:?}");
         let text = run(folder.path(), &["wallet", out, "--network", "regtest"]);

@@ -6,5 +6,6 @@ pub mod company;
 pub mod funding;
 pub mod office;
 pub mod peers;
+pub mod planted;
 pub mod programs;
 pub mod vault;

@@ -153,6 +153,23 @@ impl Office {
         self.done(&signer_line(store, line))
     }
 
+    /// Lines for one `cold-signer shell`, with one unlocking for all; gives the object of each.
+    ///
+    /// # Panics
+    /// When a line does not succeed.
+    pub fn session(&self, store: &str, lines: &[String]) -> Vec<Value> {
+        self.write("session", lines.join("\n") + "\n");
+        let mut command = self.command(&signer_line(store, "shell --json"));
+        let input = std::fs::File::open(self.path("session")).expect("its lines");
+        let output = command.stdin(input).output().expect("the shell runs");
+        let found: Vec<Value> = serde_json::Deserializer::from_slice(&output.stdout)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        assert!(output.status.success() && found.len() == lines.len(), "{lines:?}: {output:?}");
+        found
+    }
+
     /// [`Self::done`] for `watch-node` on the folder `node`.
     pub fn node(&self, line: &str) -> Value {
         self.done(&format!("watch-node {line} --data node"))
@@ -169,7 +186,17 @@ impl Office {
     /// # Panics
     /// When a step fails.
     pub fn found_company(&self) -> bool {
-        for name in ["desk", "permit_key"] {
+        self.found_company_by(POLICY, &["desk"])
+    }
+
+    /// Keys of these people and of the gatekeeper, a policy in which each name in capitals stands for the person's key, and
+    /// a ledger. `false`, said aloud, where OpenSSH is not installed.
+    ///
+    /// # Panics
+    /// When a step fails.
+    pub fn found_company_by(&self, policy: &str, people: &[&str]) -> bool {
+        let mut policy = policy.to_owned();
+        for name in people.iter().chain(&["permit_key"]) {
             let made = Command::new("ssh-keygen")
                 .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name])
                 .current_dir(self.folder.path())
@@ -178,10 +205,11 @@ impl Office {
                 eprintln!("skipped: ssh-keygen is not installed");
                 return false;
             }
+            let key = String::from_utf8(self.read(&format!("{name}.pub"))).expect("a line");
+            let key: Vec<_> = key.split(' ').take(2).collect();
+            policy = policy.replace(&name.to_uppercase(), &key.join(" "));
         }
-        let desk = String::from_utf8(self.read("desk.pub")).expect("a line");
-        let desk: Vec<_> = desk.split(' ').take(2).collect();
-        self.write("policy.toml", POLICY.replace("DESK", &desk.join(" ")));
+        self.write("policy.toml", policy);
         let authority = self.gate("init --policy policy.toml --permit-key permit_key");
         assert!(authority["authority"].is_string(), "{authority}");
         true

@@ -154,21 +154,21 @@ fn walk(name: &str, row: &Row) {
 
 /// A wallet of one key, vouched for by its vault.
 fn single(office: &Office, script: &str) -> Wallet {
-    office.signer_done(
-        "A",
-        &format!("new-key --wallet main --network regtest --script {script} --words-unseen"),
-    );
-    watched(office, "A")
+    let told = office.session("A", &[new_key(script), "export --wallet main -o A.json".to_owned()]);
+    watched(office, "A", &told[1])
+}
+
+fn new_key(script: &str) -> String {
+    format!("new-key --wallet main --network regtest --script {script} --words-unseen")
 }
 
 /// A wallet of three keys at three vaults, registered at all that sign.
 fn shared(office: &Office, row: &Row, template: &str) -> Wallet {
     let mut descriptor = template.replace("NOBODY", NOBODY);
     for store in ["A", "B", "C"] {
-        let line = format!("new-key --wallet main --network regtest --script {} --words-unseen", row.keys);
-        office.signer_done(store, &line);
-        let export = office.signer_done(store, &format!("export --wallet main -o key-{store}.json"));
-        let key = export["key"].as_str().unwrap_or_else(|| panic!("{export}"));
+        let told =
+            office.session(store, &[new_key(row.keys), format!("export --wallet main -o key-{store}.json")]);
+        let key = told[1]["key"].as_str().unwrap_or_else(|| panic!("{told:?}"));
         descriptor = replaced(&descriptor, store, &format!("{key}/<0;1>/*"));
     }
     let descriptor = descriptor.replace("HASH", &sha256::Hash::hash(&PREIMAGE).to_string());
@@ -176,9 +176,10 @@ fn shared(office: &Office, row: &Row, template: &str) -> Wallet {
         Wallet::new(Network::Regtest, &[&descriptor]).unwrap_or_else(|error| panic!("{descriptor}: {error}"));
     let mut vaults = 0;
     for store in row.signers {
-        let line = format!("register --wallet main --descriptor {descriptor} --consent {}", wallet.id());
-        office.signer_done(store, &line);
-        assert_eq!(watched(office, store), wallet);
+        let register =
+            format!("register --wallet main --descriptor \"{descriptor}\" --consent {}", wallet.id());
+        let told = office.session(store, &[register, format!("export --wallet main -o {store}.json")]);
+        assert_eq!(watched(office, store, &told[1]), wallet);
         vaults += 1;
     }
     let listed = office.node("wallet list");
@@ -198,8 +199,8 @@ fn replaced(template: &str, letter: &str, key: &str) -> String {
     text
 }
 
-fn watched(office: &Office, store: &str) -> Wallet {
-    let export = office.signer_done(store, &format!("export --wallet main -o {store}.json"));
+/// What a vault has exported, watched.
+fn watched(office: &Office, store: &str, export: &Value) -> Wallet {
     office.node(&format!("wallet import main --file {store}.json"));
     let descriptors = ["external", "internal"].map(|branch| export[branch].as_str().unwrap().to_owned());
     Wallet::new(Network::Regtest, &descriptors).unwrap()
@@ -241,11 +242,12 @@ fn pay(core: &Bitcoind, office: &Office, row: &Row, coins: &[String]) -> Transac
     let name = format!("pay-{count}");
     let told =
         office.node(&format!("pay main --to {SUPPLIER}={sat}sat --feerate 2{path}{named} -o {name}.psbt"));
+    let spend = told["spend_id"].as_str().unwrap();
     let mut before = format!("{name}.psbt");
     let mut signed = Vec::new();
     for store in row.signers {
         let file = format!("{name}-{store}.psbt");
-        let answer = office.sign(store, &before, &file);
+        let answer = office.signer_done(store, &format!("sign {before} --consent {spend} -o {file}"));
         assert!(answer["signatures"].as_u64().unwrap() >= inputs, "{answer}");
         if row.in_turn {
             before = file.clone();

@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use airlock_tests::company;
 use corpus::desk::Desk;
-use corpus::purse::Kind;
 use corpus::row::{Fixture, Off};
 use corpus::rows;
 
@@ -102,7 +101,7 @@ fn c09_what_must_not_be_registered_is_refused_and_the_honest_wallet_signs() {
 #[test]
 fn c12_a_signature_is_put_at_no_strangers_input() {
     let mut desk = Desk::open();
-    for kind in [Kind::Wpkh, Kind::Tr, Kind::Pkh, Kind::Wsh, Kind::Leaf] {
+    for kind in elsewhere::KINDS {
         let error = elsewhere::attached(&mut desk, kind, true).unwrap_err();
         assert_eq!((error.code().as_str(), error.exit_code()), ("C12", 3), "{kind:?}");
         assert!(elsewhere::attached(&mut desk, kind, false).is_ok(), "{kind:?}");
@@ -113,7 +112,7 @@ fn c12_a_signature_is_put_at_no_strangers_input() {
 fn c32_a_message_is_not_signed_as_a_payment() {
     let mut desk = Desk::open();
     let mut wrong = Vec::new();
-    for kind in [Kind::Wpkh, Kind::Tr, Kind::Pkh, Kind::Wsh, Kind::Leaf] {
+    for kind in elsewhere::KINDS {
         let came = elsewhere::message(&mut desk, kind);
         if !came.refused.contains("C32") || came.signatures.is_some() {
             wrong.push(format!("{kind:?}: {:?} {:?}", came.refused, came.said));
@@ -128,8 +127,13 @@ fn a_check_alone_is_what_stops_its_files() {
     let rows = rows::all();
     let rows = rows.iter().map(|fixture| (fixture.name(), fixture.row.off));
     let cases = authority::CASES.iter().map(|case| (case.title(), case.off));
+    let registrations = elsewhere::REGISTRATIONS.iter().map(|it| (it.title(), it.off));
+    let others = elsewhere::KINDS.iter().flat_map(|kind| {
+        [(12, elsewhere::attached_off(*kind)), (32, Off::Alone)]
+            .map(|(check, off)| (format!("C{check} {}", kind.name()), off))
+    });
     let (mut signed, mut never, mut wrong) = (0, 0, Vec::new());
-    for (name, off) in rows.chain(cases) {
+    for (name, off) in rows.chain(cases).chain(registrations).chain(others) {
         let what = came.get(&name).unwrap_or_else(|| panic!("{name} did not run"));
         match (off, what.starts_with("signed")) {
             (Off::Alone | Off::With(_), true) => signed += 1,

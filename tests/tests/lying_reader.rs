@@ -348,7 +348,7 @@ fn a_coin_is_signed_for_one_payment_only() {
     let next = stage.honest(|_, _, _| ());
     let fault =
         stage.vault.refused(RequestBody::Sign { bundle: next, consent: first.spend.id(), accepted: vec![] });
-    assert_eq!(fault.code, "consent");
+    assert_eq!(fault.code, "C24");
 }
 
 #[test]

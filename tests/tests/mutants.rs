@@ -3,6 +3,7 @@
 #[path = "mutants/edits.rs"]
 mod edits;
 
+use airlock_tests::planted::Planted;
 use airlock_tests::programs::{root, run};
 use edits::{EDITS, Edit};
 use std::fs;
@@ -56,7 +57,7 @@ fn judged(folder: &Path, name: &str) -> Result<(), String> {
 fn build() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test.ancestors().nth(3).expect("tests run below target/PROFILE/deps");
-    let workspace = target.join("mutants");
+    let mut planted = Planted::new(target.join("mutants"));
     let mut members = vec![CONTROL];
     members.extend(EDITS.iter().map(|edit| edit.name));
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
@@ -67,30 +68,32 @@ fn build() -> PathBuf {
     for name in &members {
         listed += &format!("\n[profile.dev.package.mutant-{name}]\ndebug = false\nstrip = true\n");
     }
-    write(&workspace.join("Cargo.toml"), &listed);
-    fs::copy(root().join("Cargo.lock"), workspace.join("Cargo.lock")).unwrap();
+    planted.write("Cargo.toml", &listed);
+    planted.write("Cargo.lock", &fs::read_to_string(root().join("Cargo.lock")).unwrap());
     for name in &members {
-        plant(&workspace.join(name), name, EDITS.iter().find(|edit| edit.name == *name));
+        plant(&mut planted, name, EDITS.iter().find(|edit| edit.name == *name));
     }
+    planted.prune();
     let built = run(Command::new(env!("CARGO"))
         .args(["build", "--offline", "--workspace", "--bins"])
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_INCREMENTAL", "0")
-        .current_dir(&workspace));
+        .current_dir(planted.folder()));
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     target.join("debug")
 }
 
 /// Writes the package of one copy: the library with its edit, and a program that tries it against the oracle.
-fn plant(folder: &Path, name: &str, edit: Option<&Edit>) {
+fn plant(planted: &mut Planted, name: &str, edit: Option<&Edit>) {
+    let folder = Path::new(name);
     let policies = root().join("policies");
     let manifest = fs::read_to_string(policies.join("Cargo.toml")).unwrap();
     let manifest = manifest.replacen("name = \"policies\"", &format!("name = \"mutant-{name}\""), 1);
     let manifest = manifest.split("[dev-dependencies]").next().unwrap();
     let manifest = manifest.replace("[lints]\nworkspace = true\n", "");
-    write(&folder.join("Cargo.toml"), &manifest);
+    planted.write(folder.join("Cargo.toml"), &manifest);
     let mut applied = 0;
-    copy(&policies.join("src"), &folder.join("src"), Path::new(""), &mut |file, text| match edit {
+    planted.copy(&policies.join("src"), &folder.join("src"), &mut |file, text| match edit {
         Some(edit) if file == Path::new(edit.file) => {
             applied += text.matches(edit.from).count();
             text.replace(edit.from, edit.to)
@@ -100,8 +103,8 @@ fn plant(folder: &Path, name: &str, edit: Option<&Edit>) {
     assert_eq!(applied, usize::from(edit.is_some()), "{name}");
     let oracle = policies.join("tests/oracle/mod.rs");
     let crate_name = format!("mutant_{}", name.replace('-', "_"));
-    write(
-        &folder.join("src/main.rs"),
+    planted.write(
+        folder.join("src/main.rs"),
         &format!(
             r#"extern crate {crate_name} as policies;
 
@@ -120,25 +123,4 @@ fn main() {{
             oracle.display()
         ),
     );
-}
-
-fn copy(from: &Path, to: &Path, below: &Path, change: &mut dyn FnMut(&Path, String) -> String) {
-    for entry in fs::read_dir(from.join(below)).unwrap() {
-        let path = below.join(entry.unwrap().file_name());
-        if from.join(&path).is_dir() {
-            copy(from, to, &path, change);
-        } else {
-            let text = fs::read_to_string(from.join(&path)).unwrap();
-            write(&to.join(&path), &change(&path, text));
-        }
-    }
-}
-
-/// Leaves a file alone that says this already: cargo goes by its time.
-fn write(path: &Path, text: &str) {
-    if fs::read_to_string(path).is_ok_and(|there| there == text) {
-        return;
-    }
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
 }

@@ -121,6 +121,13 @@ pub fn unspent(store: &Store, wallet: Option<i64>) -> Result<Vec<Coin>> {
     Ok(rows.into_iter().filter_map(|row| coin(row, tip)).collect())
 }
 
+/// Those of a wallet's unspent coins that a new payment can use.
+pub fn free(store: &Store, wallet: i64) -> Result<Vec<Coin>> {
+    let mut coins = unspent(store, Some(wallet))?;
+    coins.retain(|coin| coin.state == CoinState::Confirmed);
+    Ok(coins)
+}
+
 fn coin(row: CoinRow, tip: u32) -> Option<Coin> {
     if row.spent.is_some() || row.pending_spend.is_some() || (row.height.is_none() && !row.in_mempool) {
         return None;

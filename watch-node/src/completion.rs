@@ -117,7 +117,7 @@ impl Completion {
 }
 
 fn free(all: &[Coin], outpoint: OutPoint) -> Result<Coin> {
-    let unavailable = |reason| Err(Error::CoinUnavailable { outpoint, reason });
+    let unavailable = |reason: &str| Err(Error::CoinUnavailable { outpoint, reason: reason.into() });
     match all.iter().find(|coin| coin.outpoint == outpoint) {
         None => unavailable("it is no unspent coin of a wallet here"),
         Some(coin) => match coin.state {

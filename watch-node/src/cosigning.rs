@@ -10,7 +10,7 @@ use policies::wallet::{Derived, Lock, Wallet};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::path::locks_of;
+use crate::path::locks_at;
 use crate::portrait::path_texts;
 
 /// A wallet's key and the inputs that it has signed.
@@ -43,9 +43,11 @@ pub struct OpenPath {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cosigning {
     inputs: usize,
+    /// Whether the signatures are enough for every input, preimages aside; one may take another path than the next.
+    pub is_met: bool,
     /// Every key that has signed or could, in the wallet's order.
     cosigners: Vec<Cosigner>,
-    /// Paths that are open under the attempt's locks.
+    /// Paths that are open to some input.
     pub paths: Vec<OpenPath>,
 }
 
@@ -68,26 +70,30 @@ impl Cosigning {
                 *counts.entry(key).or_default() += 1;
             }
         }
-        let locks = locks_of(spend);
+        let locks: Vec<_> = spend.inputs().iter().map(|input| locks_at(spend, input)).collect();
         let inputs = places.len();
         let is_whole = |key: &usize| counts.get(key).copied().unwrap_or_default() == inputs;
-        let texts = path_texts(wallet);
         let mut paths = Vec::new();
-        for ((number, path), text) in (1..).zip(wallet.paths()).zip(texts) {
-            if !path.is_open(&locks) {
+        for ((number, path), text) in (1..).zip(wallet.paths()).zip(path_texts(wallet)) {
+            if !locks.iter().any(|locks| path.is_open(locks)) {
                 continue;
             }
-            let keys: BTreeSet<usize> = path.signers(&locks).into_iter().filter_map(key_at).collect();
+            let counted: BTreeSet<usize> = locks.iter().flat_map(|locks| path.signers(locks)).collect();
+            let keys: BTreeSet<usize> = counted.into_iter().filter_map(key_at).collect();
             let (signed, missing): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_whole);
             paths.push(OpenPath {
                 number,
                 text,
-                is_met: places.iter().all(|places| path.is_met_by(places, &locks)),
+                is_met: places.iter().zip(&locks).all(|(places, locks)| path.is_met_by(places, locks)),
                 missing,
                 needed: path.threshold().map(|(needed, _)| needed.saturating_sub(signed.len())),
             });
         }
-        let counted = wallet.signers(&locks).into_iter().chain(counts.keys().copied());
+        let is_met = places
+            .iter()
+            .zip(&locks)
+            .all(|(places, locks)| wallet.paths().iter().any(|path| path.is_met_by(places, locks)));
+        let counted = locks.iter().flat_map(|locks| wallet.signers(locks)).chain(counts.keys().copied());
         let all: BTreeSet<usize> = counted.collect();
         let name = |key: usize| {
             let place = wallet.places().iter().position(|place| place.key == Some(key));
@@ -98,12 +104,7 @@ impl Cosigning {
             name: name(key),
             inputs: counts.get(&key).copied().unwrap_or_default(),
         });
-        Ok(Self { inputs, cosigners: cosigners.collect(), paths })
-    }
-
-    /// Whether one path has all the signatures that it needs, preimages aside.
-    pub fn is_met(&self) -> bool {
-        self.paths.iter().any(|path| path.is_met)
+        Ok(Self { inputs, is_met, cosigners: cosigners.collect(), paths })
     }
 
     /// Who has signed, and per path who is missing.

@@ -4,7 +4,7 @@ use bitcoin::absolute::LockTime;
 use bitcoin::relative;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, Sequence};
-use policies::spend::Spend;
+use policies::spend::{Spend, SpendInput};
 use policies::text::utc_text;
 use policies::wallet::{Locks, SpendingPath, Wallet};
 
@@ -59,13 +59,15 @@ impl<'w> Path<'w> {
     }
 }
 
-/// What a spend of ours says of time; all of its inputs say the same.
+/// What a spend says of time by its first input; all inputs say the same in what is built here.
 pub fn locks_of(spend: &Spend) -> Locks {
-    Locks {
-        version: spend.version(),
-        lock_time: spend.lock_time(),
-        sequence: spend.inputs().first().map_or(Sequence::MAX, |input| input.sequence),
-    }
+    let sequence = spend.inputs().first().map_or(Sequence::MAX, |input| input.sequence);
+    Locks { version: spend.version(), lock_time: spend.lock_time(), sequence }
+}
+
+/// What a spend says of time by one of its inputs: those of a foreign PSBT may differ.
+pub fn locks_at(spend: &Spend, input: &SpendInput) -> Locks {
+    Locks { sequence: input.sequence, ..locks_of(spend) }
 }
 
 /// The scanned chain as locks see it.

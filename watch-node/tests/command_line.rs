@@ -174,3 +174,15 @@ fn place(program: &std::path::Path, to: &std::path::Path) {
     let copied = std::process::Command::new("cp").arg(program).arg(to).status().unwrap();
     assert!(copied.success());
 }
+
+#[test]
+fn the_help_of_wallets_of_several_keys_and_of_reserves_reads_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let help = |name: &str| {
+        format!("$ watch-node {name} --help\n{}", run(dir.path(), &format!("{name} --help")).stdout)
+    };
+    insta::assert_snapshot!(
+        "help",
+        ["reserves", "submit", "payments export", "wallet paths"].map(help).join("\n")
+    );
+}

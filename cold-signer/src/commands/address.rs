@@ -15,10 +15,10 @@ use std::ops::RangeInclusive;
 const MAX_LIST: u32 = 10_000;
 
 /// Last index that is looked at when an address is searched, unless told otherwise.
-const UP_TO: u32 = 1_000;
+pub const UP_TO: u32 = 1_000;
 
 /// Furthest index that a search may go to.
-const MAX_UP_TO: u32 = 1_000_000;
+pub const MAX_UP_TO: u32 = 1_000_000;
 
 /// Derive addresses here, to compare them with what the online node shows, or find where one is.
 #[derive(Debug, clap::Args)]
@@ -121,29 +121,42 @@ impl<'a> Book<'a> {
         Ok(Output::done(lines.join("\n"), self.json(&json!({"addresses": addresses}))))
     }
 
-    /// Looks at both branches, index by index: the nearest place is the one that is meant.
     fn find(&self, typed: &str, up_to: u32) -> Result<Output> {
+        let (address, keypath) = self.place(typed, up_to)?;
+        let Keypath { branch, index } = keypath;
+        let (path, change) = (self.path(keypath), branch == Branch::Internal);
+        let kind = if change { "change" } else { "receiving" };
+        let text = format!(
+            "{}\nis {kind} address {index} of wallet {}\npath {path} on {}",
+            address_text(&address),
+            escape(&self.key.wallet),
+            self.key.network
+        );
+        let json = json!({"address": address, "path": path, "index": index, "change": change});
+        Ok(Output::done(text, self.json(&json)))
+    }
+
+    /// Looks at both branches, index by index: the nearest place is the one that is meant.
+    ///
+    /// # Errors
+    /// [`Error::NotOurs`], and [`Error::Usage`] for what is no address.
+    pub fn place(&self, typed: &str, up_to: u32) -> Result<(String, Keypath)> {
         let (address, script) = self.parse(typed)?;
         for index in 0..=up_to {
             stopped()?;
-            for branch in [Branch::External, Branch::Internal] {
+            for branch in Branch::ALL {
                 let keypath = Keypath { branch, index };
-                if self.wallet.script(keypath).as_ref() != Some(&script) {
-                    continue;
+                if self.wallet.script(keypath).as_ref() == Some(&script) {
+                    return Ok((address, keypath));
                 }
-                let (path, change) = (self.path(keypath), branch == Branch::Internal);
-                let kind = if change { "change" } else { "receiving" };
-                let text = format!(
-                    "{}\nis {kind} address {index} of wallet {}\npath {path} on {}",
-                    address_text(&address),
-                    escape(&self.key.wallet),
-                    self.key.network
-                );
-                let json = json!({"address": address, "path": path, "index": index, "change": change});
-                return Ok(Output::done(text, self.json(&json)));
             }
         }
         Err(Error::NotOurs { address, wallet: self.key.wallet.clone(), up_to })
+    }
+
+    /// The wallet.
+    pub fn wallet(&self) -> &Wallet {
+        &self.wallet
     }
 
     /// The address as this network writes it, with its script. Blanks between groups are none of it.

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use cold_wire::KeyInfo;
 use psbt_tools::display::escape;
 use psbt_tools::files;
-use psbt_tools::wallet_file::bsms;
+use psbt_tools::wallet_file::{self, Target, bsms};
 use std::path::PathBuf;
 
 /// Write the public parts of a wallet for the online node, signed by the vault's audit key.
@@ -35,6 +35,14 @@ enum Format {
     Descriptor,
     /// BIP129, without encryption: a cosigner's key record, once registered the wallet's descriptor record.
     Bsms,
+    /// A wallet policy (BIP388).
+    Bip388,
+    /// A Coldcard's multisig file, which Sparrow, Specter and Electrum read too.
+    Coldcard,
+    /// What Bitcoin Core's importdescriptors takes.
+    Core,
+    /// The JSON of Specter and Fully Noded, which Sparrow reads too.
+    Specter,
 }
 
 /// Runs it.
@@ -44,11 +52,13 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let json = export_json(key, keys.vault, &keys.audit_key);
     let document = match args.format {
         Format::Json => format!("{json:#}\n"),
-        Format::Descriptor => match &key.descriptors {
-            Some(pair) => format!("{}\n", pair.join("\n")),
-            None => return Err(Error::NoWalletYet(key.wallet.clone())),
-        },
-        Format::Bsms => format!("{}\n", bsms_text(key)?),
+        Format::Bsms if key.descriptors.is_none() => key_record(key)?,
+        Format::Bsms => written(key, Target::Bsms, args.format)?,
+        Format::Descriptor => written(key, Target::Descriptor, args.format)?,
+        Format::Bip388 => written(key, Target::Bip388, args.format)?,
+        Format::Coldcard => written(key, Target::Coldcard, args.format)?,
+        Format::Core => written(key, Target::Core, args.format)?,
+        Format::Specter => written(key, Target::Specter, args.format)?,
     };
     match &args.output {
         None => Ok(Output::done(document, json)),
@@ -59,16 +69,23 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     }
 }
 
-/// Round 1 for a cosigner's key, round 2 for a wallet.
-fn bsms_text(key: &KeyInfo) -> Result<String> {
-    let missing = |what: &str| Error::NotSupported(format!("--format bsms for {what}"));
-    match (key.registered(), key.bsms) {
-        (Some(wallet), _) => {
-            bsms::write(&wallet).ok_or_else(|| missing("keys with other branches than /0/* and /1/*"))
-        }
-        (None, Some(signature)) => {
-            Ok(bsms::KeyRecord::new(bsms::Token::NONE, &key.key, &key.wallet, signature)?.text())
-        }
-        (None, None) => Err(missing("a key of another kind")),
-    }
+/// Round 1 of BIP129: a cosigner's key, signed by itself.
+///
+/// # Errors
+/// [`Error::NotSupported`] for a key that is no cosigner's.
+pub fn key_record(key: &KeyInfo) -> Result<String> {
+    let signature =
+        key.bsms.ok_or_else(|| Error::NotSupported("a key record for a key of another kind".to_owned()))?;
+    let record = bsms::KeyRecord::new(bsms::Token::NONE, &key.key, &key.wallet, signature)?;
+    Ok(format!("{}\n", record.text()))
+}
+
+/// A wallet in another program's format.
+fn written(key: &KeyInfo, target: Target, format: Format) -> Result<String> {
+    let wallet = key.registered().ok_or_else(|| Error::NoWalletYet(key.wallet.clone()))?;
+    let birthday = (!key.restored).then_some(key.created);
+    wallet_file::write(&wallet, target, &key.wallet, birthday).ok_or_else(|| {
+        let word = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        Error::NotSupported(format!("--format {word} for this kind of wallet"))
+    })
 }

@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod export;
 pub mod keys;
 pub mod log;
+pub mod message;
 pub mod new_key;
 pub mod receipts;
 pub mod register;

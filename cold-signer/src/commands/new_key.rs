@@ -1,5 +1,6 @@
 //! `new-key`
 
+use super::register::checked_name;
 use crate::cli::Global;
 use crate::output::{Output, warn};
 use crate::report::key_json;
@@ -85,6 +86,7 @@ impl Script {
 
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
+    let wallet = checked_name(&args.wallet)?;
     let network = network_from_word(&args.network)?;
     let kind = args.script.kind();
     if args.words_unseen && network == Network::Bitcoin {
@@ -100,7 +102,6 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let launch = Launch { words_unseen: args.words_unseen, ..global.launch_creating()? };
     let was_there = launch.store.exists();
     let mut vault = Vault::spawn(&launch)?;
-    let wallet = args.wallet.clone();
     let wanted = NewKey { wallet, network, kind, words: args.words, account: args.account, limit, dice };
     let key = vault.new_key(wanted).inspect_err(|_| {
         if !was_there && launch.store.exists() {
@@ -126,13 +127,14 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
         None => format!("cosigner's key {}", key.key),
     };
     let name = escape(&key.wallet);
-    let mut text = format!(
-        "made key `{name}` on {}\nauthority      {authority}\n{public}\nnext: cold-signer export --wallet {name} -o FILE",
-        key.network,
-    );
-    if first.is_none() {
-        text.push_str(&format!("\nthen: cold-signer register --wallet {name} --file FILE"));
-    }
+    let next = match &first {
+        Some(_) => format!("next: cold-signer export --wallet {name} -o FILE"),
+        None => format!(
+            "next: cold-signer export --wallet {name} --format bsms -o FILE, for the coordinator\n\
+then: cold-signer register --wallet {name} --file FILE, with the wallet of all cosigners' keys"
+        ),
+    };
+    let text = format!("made key `{name}` on {}\nauthority      {authority}\n{public}\n{next}", key.network);
     let mut object = key_json(&key);
     if let Some(object) = object.as_object_mut() {
         object.insert("first_address".to_owned(), json!(first));

@@ -4,19 +4,25 @@ use crate::cli::{Global, console_program};
 use crate::output::{Output, warn};
 use crate::reader::{Reader, WalletText};
 use crate::report::registration_json;
-use crate::terminal::Terminal;
+use crate::terminal::{Person, Terminal};
 use crate::{Error, Result, consent};
 use bitcoin::Network;
 use cold_wire::{KeyInfo, RegisterWallet};
+use policies::codec::clean_text;
 use policies::examine::key_name;
 use policies::id::WalletId;
+use policies::policy::MAX_NAME_LEN;
 use policies::wallet::{Branch, Keypath, Wallet};
 use psbt_tools::display::{address_text, escape};
 use psbt_tools::files;
-use std::path::PathBuf;
+use psbt_tools::wallet_file::bsms;
+use std::path::{Path, PathBuf};
 
 /// Longest description of a wallet, in bytes.
 const MAX_LEN: u64 = psbt_tools::wallet_file::MAX_LEN as u64;
+
+/// Longest file with a token, in bytes.
+const MAX_TOKEN_LEN: u64 = 1 << 10;
 
 /// Bind a wallet of several keys to a name, for ever: shown whole, then consented to.
 #[derive(Debug, clap::Args)]
@@ -35,6 +41,9 @@ pub struct Args {
     /// A description of the wallet; `-` is standard input.
     #[arg(long, value_name = "F", conflicts_with = "descriptor")]
     file: Option<PathBuf>,
+    /// The token of an encrypted BSMS record (BIP129) is the first line of this file; else it is asked for.
+    #[arg(long, value_name = "FILE", requires = "file")]
+    token_file: Option<PathBuf>,
     /// Consent by a script: the whole id of the wallet.
     #[arg(long, value_name = "WALLET_ID")]
     consent: Option<WalletId>,
@@ -44,15 +53,23 @@ pub struct Args {
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let given = match &args.file {
         Some(path) => {
-            let mut reader = Reader::spawn(&console_program()?)?;
-            reader.wallet(files::read(path, MAX_LEN)?)?
+            let file = files::read(path, MAX_LEN)?;
+            let token = token(&file, args.token_file.as_deref())?;
+            Reader::spawn(&console_program()?)?.wallet(file, token)?
         }
-        None => WalletText { descriptors: args.descriptor.clone(), notes: vec![] },
+        None => WalletText { network: None, descriptors: args.descriptor.clone(), notes: vec![] },
     };
+    let name = checked_name(&args.wallet)?;
     let mut vault = global.vault()?;
-    let mut wanted =
-        RegisterWallet { name: args.wallet.clone(), descriptors: given.descriptors, consent: None };
+    let mut wanted = RegisterWallet { name, descriptors: given.descriptors, consent: None };
     let found = vault.register(wanted.clone())?;
+    if let Some(named) = given.network.filter(|named| *named != found.network) {
+        return Err(psbt_tools::Error::malformed(
+            format!("the file is of a wallet on {named}, and this key is for {}", found.network),
+            "take the file that was made of the keys for this network",
+        )
+        .into());
+    }
     let wallet = derived(&found)?;
     let mut lines = lines(&found, &wallet);
     lines.extend(given.notes.iter().map(|note| format!("note: {}", escape(note))));
@@ -92,6 +109,38 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     }
     let next = format!("next: cold-signer export --wallet {} -o FILE", escape(&found.wallet));
     Ok(Output::done(format!("{text}\n{next}"), json(true)))
+}
+
+/// A name that no screen shows as another one.
+///
+/// # Errors
+/// [`Error::Psbt`] for one that is empty, too long, or has characters that deceive.
+pub fn checked_name(name: &str) -> Result<String> {
+    let clean = clean_text("the wallet's name", name, MAX_NAME_LEN).map_err(|error| error.to_string());
+    match clean {
+        Ok(()) if !name.is_empty() => Ok(name.to_owned()),
+        Ok(()) => Err("the wallet's name is empty".to_owned()),
+        Err(reason) => Err(reason),
+    }
+    .map_err(|reason| {
+        psbt_tools::Error::malformed(reason, "choose a short name of letters and digits").into()
+    })
+}
+
+/// What decrypts the file: from a file of its own, or typed where it is needed and somebody can type.
+fn token(file: &[u8], from: Option<&Path>) -> Result<Option<String>> {
+    if let Some(path) = from {
+        let bytes = files::read(path, MAX_TOKEN_LEN)?;
+        return Ok(String::from_utf8_lossy(&bytes).lines().next().map(|line| line.trim().to_owned()));
+    }
+    match Terminal::open().filter(|_| bsms::is_encrypted(file)) {
+        Some(mut terminal) => terminal
+            .ask("The file is encrypted. The coordinator's token, Enter to stop:")?
+            .filter(|typed| !typed.is_empty())
+            .map(Some)
+            .ok_or(Error::Stopped("before the token")),
+        None => Ok(None),
+    }
 }
 
 fn derived(key: &KeyInfo) -> Result<Wallet> {

@@ -13,6 +13,7 @@ use policies::request::SignedRequest;
 use policies::wallet::{MAX_INDEX, Wallet};
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::import::{Context, Imported, import};
+use psbt_tools::wallet_file::bsms::Token;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ pub fn main() -> ExitCode {
 
 /// Why the conversation ended early; told by the exit code only.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+pub(super) enum Ended {
     #[error(transparent)]
     Frame(#[from] FrameError),
     #[error(transparent)]
@@ -55,7 +56,8 @@ fn serve(socket: &mut Socket) -> Result<(), Ended> {
     say(socket, &Answer::Ready)?;
     let open = match hear(socket)? {
         Order::Open(open) => open,
-        Order::Wallet(bytes) => return say(socket, &wallet(&bytes)),
+        Order::Wallet { file, token } => return say(socket, &wallet(&file, token.as_deref())),
+        Order::Message(order) => return super::messages::child::serve(socket, order),
         Order::Attach { .. } => return Err(Ended::OutOfTurn),
     };
     let imported = match read(open) {
@@ -70,11 +72,11 @@ fn serve(socket: &mut Socket) -> Result<(), Ended> {
     }
 }
 
-fn say(socket: &mut Socket, answer: &Answer) -> Result<(), Ended> {
+pub(super) fn say(socket: &mut Socket, answer: &Answer) -> Result<(), Ended> {
     Ok(write_frame(socket, &answer.to_bytes())?)
 }
 
-fn hear(socket: &mut Socket) -> Result<Order, Ended> {
+pub(super) fn hear(socket: &mut Socket) -> Result<Order, Ended> {
     Ok(Order::from_bytes(&read_frame(socket)?)?)
 }
 
@@ -97,9 +99,14 @@ fn read(open: Open) -> Result<Imported, psbt_tools::Error> {
     import(open.document, &wallets, &context)
 }
 
-fn wallet(bytes: &[u8]) -> Answer {
-    match psbt_tools::wallet_file::read(bytes) {
-        Ok(found) => Answer::Wallet(WalletText { descriptors: found.descriptors, notes: found.notes }),
+fn wallet(file: &[u8], token: Option<&str>) -> Answer {
+    let token = token.map(Token::parse).transpose();
+    match token.and_then(|token| psbt_tools::wallet_file::read_with_token(file, token.as_ref())) {
+        Ok(found) => Answer::Wallet(WalletText {
+            network: found.network,
+            descriptors: found.descriptors,
+            notes: found.notes,
+        }),
         Err(error) => unreadable(&error),
     }
 }
@@ -162,7 +169,7 @@ fn refuse(message: String) -> Box<Finding> {
     )
 }
 
-fn unreadable(error: &psbt_tools::Error) -> Answer {
+pub(super) fn unreadable(error: &psbt_tools::Error) -> Answer {
     Answer::Unreadable {
         code: error.code(),
         message: error.to_string(),
@@ -174,7 +181,7 @@ fn unreadable(error: &psbt_tools::Error) -> Answer {
 
 /// Descriptor 0, the socket to the console.
 #[derive(Debug)]
-struct Socket;
+pub(super) struct Socket;
 
 impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {

@@ -1,5 +1,6 @@
 //! What console and reader say to one another: frames of canonical documents, every length capped before allocation.
 
+use super::messages::{MessageAnswer, MessageOrder};
 use bitcoin::Network;
 use cold_wire::{Bundle, MAX_FRAME_LEN, decode_findings, encode_findings};
 use policies::check::Finding;
@@ -28,7 +29,14 @@ pub enum Order {
         receipt: Vec<u8>,
     },
     /// Read this description of a wallet.
-    Wallet(Vec<u8>),
+    Wallet {
+        /// The file's bytes.
+        file: Vec<u8>,
+        /// What decrypts a BSMS record (BIP129), as it was typed.
+        token: Option<String>,
+    },
+    /// Something about a message.
+    Message(MessageOrder),
 }
 
 /// A document and what it is held against.
@@ -75,11 +83,15 @@ pub enum Answer {
     Written(Vec<u8>),
     /// The wallet was read.
     Wallet(WalletText),
+    /// To an order about a message.
+    Message(MessageAnswer),
 }
 
 /// A wallet as a file describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalletText {
+    /// The network that the file names.
+    pub network: Option<Network>,
     /// One multipath descriptor or a pair.
     pub descriptors: Vec<String>,
     /// What was converted or completed.
@@ -107,11 +119,7 @@ impl Canonical for Order {
             Order::Open(open) => {
                 to.u8(0);
                 to.string(&open.document);
-                to.list(&open.wallets, |to, wallet| {
-                    to.network(wallet.network);
-                    to.string(wallet.external.as_bytes());
-                    to.string(wallet.internal.as_bytes());
-                });
+                to.list(&open.wallets, encode_descriptors);
                 to.u64(open.now);
             }
             Order::Attach { signatures, receipt } => {
@@ -119,9 +127,14 @@ impl Canonical for Order {
                 to.list(signatures, |to, signature| signature.encode(to));
                 to.string(receipt);
             }
-            Order::Wallet(bytes) => {
+            Order::Wallet { file, token } => {
                 to.u8(2);
-                to.string(bytes);
+                to.string(file);
+                to.option(token.as_ref(), |to, token| to.string(token.as_bytes()));
+            }
+            Order::Message(order) => {
+                to.u8(3);
+                order.encode(to);
             }
         }
     }
@@ -130,20 +143,18 @@ impl Canonical for Order {
         match from.u8("order")? {
             0 => Ok(Order::Open(Open {
                 document: from.string("document", MAX_FRAME_LEN)?.to_vec(),
-                wallets: from.list("wallets", MAX_WALLETS, |from| {
-                    Ok(Descriptors {
-                        network: from.network("network")?,
-                        external: from.text("external", policies::wallet::MAX_DESCRIPTOR_LEN)?,
-                        internal: from.text("internal", policies::wallet::MAX_DESCRIPTOR_LEN)?,
-                    })
-                })?,
+                wallets: from.list("wallets", MAX_WALLETS, decode_descriptors)?,
                 now: from.u64("now")?,
             })),
             1 => Ok(Order::Attach {
                 signatures: from.list("signatures", MAX_SIGNATURES, InputSignature::decode)?,
                 receipt: from.string("receipt", 16 << 10)?.to_vec(),
             }),
-            2 => Ok(Order::Wallet(from.string("wallet", MAX_FRAME_LEN)?.to_vec())),
+            2 => Ok(Order::Wallet {
+                file: from.string("wallet", MAX_FRAME_LEN)?.to_vec(),
+                token: from.option("token", |from| text(from, "token"))?,
+            }),
+            3 => Ok(Order::Message(MessageOrder::decode(from)?)),
             other => Err(CodecError::invalid("order", format!("{other} is not known"))),
         }
     }
@@ -175,9 +186,14 @@ impl Canonical for Answer {
             }
             Answer::Wallet(wallet) => {
                 to.u8(4);
+                to.option(wallet.network.as_ref(), |to, network| to.network(*network));
                 for lines in [&wallet.descriptors, &wallet.notes] {
                     to.list(lines, |to, line| to.string(line.as_bytes()));
                 }
+            }
+            Answer::Message(answer) => {
+                to.u8(5);
+                answer.encode(to);
             }
         }
     }
@@ -202,16 +218,32 @@ impl Canonical for Answer {
             }),
             3 => Ok(Answer::Written(from.string("file", MAX_FRAME_LEN)?.to_vec())),
             4 => Ok(Answer::Wallet(WalletText {
+                network: from.option("network", |from| from.network("network"))?,
                 descriptors: from.list("descriptors", 2, |from| text(from, "descriptor"))?,
                 notes: from.list("notes", MAX_NOTES, |from| text(from, "note"))?,
             })),
+            5 => Ok(Answer::Message(MessageAnswer::decode(from)?)),
             other => Err(CodecError::invalid("answer", format!("{other} is not known"))),
         }
     }
 }
 
+pub(super) fn encode_descriptors(to: &mut Encoder, wallet: &Descriptors) {
+    to.network(wallet.network);
+    to.string(wallet.external.as_bytes());
+    to.string(wallet.internal.as_bytes());
+}
+
+pub(super) fn decode_descriptors(from: &mut Decoder<'_>) -> Result<Descriptors, CodecError> {
+    Ok(Descriptors {
+        network: from.network("network")?,
+        external: from.text("external", policies::wallet::MAX_DESCRIPTOR_LEN)?,
+        internal: from.text("internal", policies::wallet::MAX_DESCRIPTOR_LEN)?,
+    })
+}
+
 /// Text that may quote foreign bytes: UTF-8, escaped where it is shown.
-fn text(from: &mut Decoder<'_>, what: &'static str) -> Result<String, CodecError> {
+pub(super) fn text(from: &mut Decoder<'_>, what: &'static str) -> Result<String, CodecError> {
     let bytes = from.string(what, MAX_TEXT_LEN)?;
     String::from_utf8(bytes.to_vec()).map_err(|error| CodecError::invalid(what, error))
 }
@@ -242,7 +274,8 @@ mod tests {
                 }],
                 receipt: vec![4],
             },
-            Order::Wallet(b"wpkh(".to_vec()),
+            Order::Wallet { file: b"wpkh(".to_vec(), token: None },
+            Order::Wallet { file: b"00".to_vec(), token: Some("a54044308ceac9b7".to_owned()) },
         ] {
             assert_eq!(Order::from_bytes(&order.to_bytes()), Ok(order));
         }
@@ -253,7 +286,11 @@ mod tests {
             Answer::Read(Box::new(Reading { sha256: [1; 32], psbt_version: 0, bundle: None, findings })),
             Answer::Unreadable { code: "C21".into(), message: "m".into(), hint: "h".into(), exit: 3 },
             Answer::Written(vec![9]),
-            Answer::Wallet(WalletText { descriptors: vec!["a".into()], notes: vec!["b".into()] }),
+            Answer::Wallet(WalletText {
+                network: Some(Network::Signet),
+                descriptors: vec!["a".into()],
+                notes: vec!["b".into()],
+            }),
         ] {
             assert_eq!(Answer::from_bytes(&answer.to_bytes()), Ok(answer));
         }

@@ -4,8 +4,12 @@
 pub mod child;
 mod deadline;
 mod message;
+mod messages;
 
 pub use message::{Answer, Descriptors, Open, Order, Reading, WalletText};
+pub use messages::{
+    Finish, Finished, MAX_PREVIOUS, MessageAnswer, MessageOrder, ProvenHolding, ReservesOrder,
+};
 
 use crate::{Error, Result};
 use cold_wire::{FrameError, read_frame, write_frame};
@@ -76,13 +80,24 @@ impl Reader {
         }
     }
 
-    /// Reads a description of a wallet.
+    /// Reads a description of a wallet, decrypted with a token where it needs one.
     ///
     /// # Errors
     /// [`Error::Unreadable`] when it is none, [`Error::ReaderStopped`] when it made the reader fall.
-    pub fn wallet(&mut self, bytes: Vec<u8>) -> Result<WalletText> {
-        match self.order(&Order::Wallet(bytes))? {
+    pub fn wallet(&mut self, file: Vec<u8>, token: Option<String>) -> Result<WalletText> {
+        match self.order(&Order::Wallet { file, token })? {
             Answer::Wallet(wallet) => Ok(wallet),
+            other => Err(no(other)),
+        }
+    }
+
+    /// Does something about a message.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when a document is none or a signature does not verify, [`Error::ReaderStopped`].
+    pub fn message(&mut self, order: MessageOrder) -> Result<MessageAnswer> {
+        match self.order(&Order::Message(order))? {
+            Answer::Message(answer) => Ok(answer),
             other => Err(no(other)),
         }
     }
@@ -162,7 +177,7 @@ impl Drop for Reader {
 fn no(answer: Answer) -> Error {
     match answer {
         Answer::Unreadable { code, message, hint, exit } => Error::Unreadable { code, message, hint, exit },
-        Answer::Ready | Answer::Read(_) | Answer::Written(_) | Answer::Wallet(_) => {
+        Answer::Ready | Answer::Read(_) | Answer::Written(_) | Answer::Wallet(_) | Answer::Message(_) => {
             Error::ReaderNonsense("an answer to another question".to_owned())
         }
     }

@@ -31,7 +31,7 @@ pub struct SandboxError {
 }
 
 /// Everything, in order. Descriptor 0 is the socket, 1 and 2 are `/dev/null`; the process has one thread and has
-/// opened nothing itself.
+/// opened nothing itself. A second thread begins under all of it but the filter, which then is put on both.
 ///
 /// # Errors
 /// [`SandboxError`]: each control is a hard requirement.
@@ -39,6 +39,7 @@ pub fn confine() -> Result<(), SandboxError> {
     confine_process()?;
     confine_files()?;
     limit("open files", Resource::Nofile, 0)?;
+    policies::helper::start().map_err(failed("second thread"))?;
     confine_syscalls()
 }
 

@@ -3,7 +3,7 @@
 use super::{SandboxError, failed};
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter,
+    SeccompRule, TargetArch, apply_filter_all_threads,
 };
 use std::collections::BTreeMap;
 
@@ -38,13 +38,13 @@ const MAP_PRIVATE: u64 = 0x02;
 const MAP_ANONYMOUS: u64 = 0x20;
 const PROT_EXEC: u64 = 0x04;
 
-/// Installs the filter on the calling thread, the only one of the reader.
+/// Installs the filter on every thread of the reader.
 ///
 /// # Errors
 /// [`SandboxError`] where the kernel refuses it.
 pub fn confine_syscalls() -> Result<(), SandboxError> {
     let program = program().map_err(failed(CONTROL))?;
-    apply_filter(&program).map_err(failed(CONTROL))
+    apply_filter_all_threads(&program).map_err(failed(CONTROL))
 }
 
 fn program() -> Result<BpfProgram, BackendError> {

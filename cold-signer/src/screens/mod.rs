@@ -2,11 +2,13 @@
 //! nothing is cut; what does not fit goes to the next page.
 
 pub(crate) mod authority;
+mod message;
 mod page;
 mod parts;
 mod totals;
 
 pub use authority::authority_lines;
+pub use message::{message_head, message_lines, part_lines};
 pub use page::{Size, paginate, wrap};
 pub use parts::{boundary as boundary_text, live_network as live_network_text};
 pub use totals::Totals;

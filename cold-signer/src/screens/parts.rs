@@ -42,7 +42,10 @@ pub fn voucher(review: &Review) -> Vec<String> {
                 &format!("NOBODY: {} has not permitted this spend", escape(company)),
             ));
         }
-        (None, None) => lines.push(field("Vouched by", "standalone: only you")),
+        (None, None) => {
+            let shared = if !review.path.is_empty() { ", for this vault's signature" } else { "" };
+            lines.push(field("Vouched by", &format!("standalone: only you{shared}")));
+        }
     }
     lines.extend(review.path.iter().map(|path| field("Path", &escape(path))));
     lines.extend(approved(review));

@@ -1,6 +1,7 @@
 //! The guided first hour: a checklist that is looked up in the store and beside it, and one step after the other.
 //! Nothing here touches a key: each step is a command that can also be typed by itself.
 
+mod cosigner;
 mod drill;
 mod progress;
 mod standing;
@@ -21,8 +22,12 @@ pub enum Step {
     Machine,
     /// There is a key, and its words were shown and asked back.
     Key,
-    /// The words on paper give the same wallet.
+    /// The words on paper give the same key.
     Drill,
+    /// A cosigner's key record is in a file for the coordinator.
+    Record,
+    /// The wallet of all cosigners' keys is registered.
+    Register,
     /// The public parts are in a file.
     Export,
     /// The online node shows the same first address.
@@ -33,8 +38,21 @@ pub enum Step {
 
 impl Step {
     /// All, in their order.
-    pub const ALL: [Step; 6] =
-        [Step::Machine, Step::Key, Step::Drill, Step::Export, Step::Address, Step::Spend];
+    pub const ALL: [Step; 8] = [
+        Step::Machine,
+        Step::Key,
+        Step::Drill,
+        Step::Record,
+        Step::Register,
+        Step::Export,
+        Step::Address,
+        Step::Spend,
+    ];
+
+    /// Whether only the key of a wallet of several keys has it.
+    pub fn is_for_cosigners(self) -> bool {
+        matches!(self, Step::Record | Step::Register)
+    }
 
     /// Its name on the checklist.
     pub fn name(self) -> &'static str {
@@ -42,6 +60,8 @@ impl Step {
             Step::Machine => "machine",
             Step::Key => "key",
             Step::Drill => "drill",
+            Step::Record => "key record",
+            Step::Register => "wallet",
             Step::Export => "export",
             Step::Address => "first address",
             Step::Spend => "test spend",
@@ -95,6 +115,8 @@ pub fn run(global: &Global, args: &Args) -> Result<u8> {
             }
             (Step::Key, _) | (_, None) => steps::make_key(&mut person, &visit, args, &standing)?,
             (Step::Drill, Some(key)) => drill::drill(&mut person, &visit, &standing, key)?,
+            (Step::Record, Some(key)) => cosigner::write_record(&mut person, &visit, &standing, key)?,
+            (Step::Register, Some(key)) => cosigner::register(&mut person, &visit, key)?,
             (Step::Export, Some(key)) => steps::export(&mut person, &visit, &standing, key)?,
             (Step::Address, Some(key)) => steps::compare_address(&mut person, &standing, key)?,
             (Step::Spend, Some(key)) => steps::spend(&mut person, &visit, key)?,

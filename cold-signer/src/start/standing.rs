@@ -4,10 +4,11 @@ use super::Step;
 use super::progress::Progress;
 use crate::cli::Global;
 use crate::commands;
+use crate::commands::export::key_record;
 use crate::commands::start::Args;
 use crate::doctor::{self, Finding};
 use crate::report::export_json;
-use crate::vault::{Keys, Vault};
+use crate::vault::Vault;
 use crate::{Error, Result};
 use cold_wire::KeyInfo;
 use policies::text::utc_text;
@@ -31,7 +32,9 @@ pub struct Standing {
     /// Steps that only this laptop's disk knows of.
     pub progress: Progress,
     exported: bool,
+    recorded: bool,
     signed: bool,
+    shared: bool,
     network_allowed: bool,
 }
 
@@ -49,9 +52,19 @@ impl Standing {
         let nothing = |findings, store: PathBuf| {
             let wallet = asked.clone().unwrap_or_else(|| "main".to_owned());
             let progress = Progress::read(&store, &wallet, "");
-            let (exported, signed) = (false, false);
-            let key = None;
-            Self { store, store_is_there, findings, wallet, key, progress, exported, signed, network_allowed }
+            Self {
+                store,
+                store_is_there,
+                findings,
+                wallet,
+                key: None,
+                progress,
+                exported: false,
+                recorded: false,
+                signed: false,
+                shared: !args.script.kind().is_single(),
+                network_allowed,
+            }
         };
         // An unfit machine is no place to type a passphrase.
         if !store_is_there || !doctor::in_the_way(&findings).is_empty() {
@@ -69,22 +82,43 @@ impl Standing {
         };
         let Some(key) = key else { return Ok(nothing(findings, store)) };
         let progress = Progress::read(&store, &key.wallet, &keys.vault.to_string());
-        let exported = is_exported(&progress, key, &keys);
-        let signed = has_signed(&mut vault, key)?;
-        let (wallet, key) = (key.wallet.clone(), Some(key.clone()));
-        Ok(Self { store, store_is_there, findings, wallet, key, progress, exported, signed, network_allowed })
+        let export = || format!("{:#}\n", export_json(key, keys.vault, &keys.audit_key));
+        Ok(Self {
+            store,
+            store_is_there,
+            findings,
+            wallet: key.wallet.clone(),
+            exported: key.descriptors.is_some() && is_written(&progress, "export", &export()),
+            recorded: key.descriptors.is_some()
+                || key_record(key).is_ok_and(|record| is_written(&progress, "record", &record)),
+            signed: has_signed(&mut vault, key)?,
+            shared: !key.kind.is_single(),
+            key: Some(key.clone()),
+            progress,
+            network_allowed,
+        })
+    }
+
+    /// The steps of this kind of key.
+    fn steps(&self) -> impl Iterator<Item = Step> {
+        Step::ALL.into_iter().filter(|step| self.shared || !step.is_for_cosigners())
     }
 
     /// The first step that is neither done nor put off.
     pub fn next(&self, later: &[Step]) -> Option<Step> {
-        // Nothing comes before the key.
-        let left = Step::ALL.into_iter().filter(|step| !self.is_done(*step) && !later.contains(step));
-        left.into_iter().next().filter(|step| self.key.is_some() || *step <= Step::Key)
+        let mut left = self.steps().filter(|step| !self.is_done(*step) && !later.contains(step));
+        // Nothing comes before the key, and nothing of a wallet before the wallet.
+        let last = match &self.key {
+            None => Step::Key,
+            Some(key) if key.descriptors.is_none() => Step::Register,
+            Some(_) => Step::Spend,
+        };
+        left.next().filter(|step| *step <= last)
     }
 
     /// Names of the steps that are not done, but for those given.
     pub fn left(&self, but: &[Step]) -> Vec<&'static str> {
-        let left = Step::ALL.into_iter().filter(|step| !self.is_done(*step) && !but.contains(step));
+        let left = self.steps().filter(|step| !self.is_done(*step) && !but.contains(step));
         left.map(Step::name).collect()
     }
 
@@ -95,7 +129,7 @@ impl Standing {
             escape(&self.wallet),
             escape(&self.store.to_string_lossy())
         )];
-        for step in Step::ALL {
+        for step in self.steps() {
             let mark = if self.is_done(step) { "[x]" } else { "[ ]" };
             let next = if self.next(&[]) == Some(step) { "next: " } else { "" };
             lines.push(format!("  {mark} {:<13}  {next}{}", step.name(), self.detail(step)));
@@ -105,8 +139,8 @@ impl Standing {
 
     /// `{"wallet", "store", "steps": [{"step", "done", "detail"}]}`.
     pub fn to_json(&self) -> Value {
-        let steps: Value = Step::ALL
-            .into_iter()
+        let steps: Value = self
+            .steps()
             .map(|step| json!({"step": step.name(), "done": self.is_done(step), "detail": self.detail(step)}))
             .collect();
         json!({"wallet": self.wallet, "store": self.store.to_string_lossy(), "steps": steps})
@@ -118,6 +152,8 @@ impl Standing {
             Step::Machine => doctor::in_the_way(&self.findings).is_empty(),
             Step::Key => self.key.is_some(),
             Step::Drill => noted("drill"),
+            Step::Record => self.recorded,
+            Step::Register => self.key.as_ref().is_some_and(|key| key.descriptors.is_some()),
             Step::Export => self.exported,
             Step::Address => noted("address"),
             Step::Spend => self.signed,
@@ -126,6 +162,7 @@ impl Standing {
 
     fn detail(&self, step: Step) -> String {
         let done = self.is_done(step);
+        let file = |word| escape(self.progress.get(word).and_then(Value::as_str).unwrap_or_default());
         let time = |word| self.progress.get(word).and_then(Value::as_u64).map(utc_text).unwrap_or_default();
         match (step, &self.key) {
             (Step::Machine, _) if done && self.network_allowed => {
@@ -140,11 +177,15 @@ impl Standing {
             (Step::Key, None) if self.store_is_there => "the store is there, without this key".to_owned(),
             (Step::Key, None) => "made here, words on paper, asked back".to_owned(),
             (Step::Drill, _) if done => time("drill"),
+            (Step::Drill, _) if self.shared => "the words on paper give the same key".to_owned(),
             (Step::Drill, _) => "the words on paper give the same wallet".to_owned(),
-            (Step::Export, _) if done => {
-                let path = self.progress.get("export").and_then(Value::as_str).unwrap_or_default();
-                escape(path)
-            }
+            (Step::Record, _) if done => file("record"),
+            (Step::Record, _) => "this key, signed by itself, for the coordinator".to_owned(),
+            (Step::Register, Some(key)) if done => key.registered().map_or_else(String::new, |wallet| {
+                format!("{} keys, {}…", wallet.keys().len(), first_words(&wallet.id().words()))
+            }),
+            (Step::Register, _) => "all cosigners' keys, compared word by word".to_owned(),
+            (Step::Export, _) if done => file("export"),
             (Step::Export, _) => "public parts for the online node".to_owned(),
             (Step::Address, _) if done => time("address"),
             (Step::Address, _) => "the node shows the same".to_owned(),
@@ -154,12 +195,16 @@ impl Standing {
     }
 }
 
-/// Whether the file that was written is still there, and is this wallet's.
-fn is_exported(progress: &Progress, key: &KeyInfo, keys: &Keys) -> bool {
+/// Whether the file that a step wrote is still there, and says what it would say now.
+fn is_written(progress: &Progress, step: &str, expected: &str) -> bool {
     const MAX_LEN: u64 = 1 << 20;
-    let Some(path) = progress.get("export").and_then(Value::as_str) else { return false };
-    let expected = format!("{:#}\n", export_json(key, keys.vault, &keys.audit_key));
+    let Some(path) = progress.get(step).and_then(Value::as_str) else { return false };
     psbt_tools::files::read(Path::new(path), MAX_LEN).is_ok_and(|found| found == expected.as_bytes())
+}
+
+/// The first words of several.
+fn first_words(words: &str) -> String {
+    words.split(' ').take(4).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the vault gave a receipt for this wallet.

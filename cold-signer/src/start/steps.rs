@@ -11,7 +11,7 @@ use crate::{Error, Result};
 use clap::ValueEnum;
 use cold_wire::KeyInfo;
 use policies::wallet::{Branch, Keypath};
-use psbt_tools::display::{address_text, escape};
+use psbt_tools::display::{address_text, escape, hex};
 use serde_json::json;
 use std::path::Path;
 
@@ -33,8 +33,12 @@ pub fn make_key(person: &mut dyn Person, visit: &Global, args: &Args, standing: 
     } else {
         "A new store is made: the vault asks twice for a new passphrase. Nobody can reset it."
     };
+    let what = match args.script.kind().is_single() {
+        true => "",
+        false => ", a cosigner's key: its wallet is registered once all cosigners have theirs",
+    };
     let text = format!(
-        "KEY: {} on {}, {words} words, {limit}.\n{store}\nThen it shows the words, once, and asks some of them back. \
+        "KEY: {} on {}{what}, {words} words, {limit}.\n{store}\nThen it shows the words, once, and asks some of them back. \
 Have paper and a pen, and nobody behind you.\n$ cold-signer {}",
         escape(&standing.wallet),
         escape(&args.network),
@@ -48,27 +52,52 @@ Have paper and a pen, and nobody behind you.\n$ cold-signer {}",
 
 /// Writes the public parts to a file.
 pub fn export(person: &mut dyn Person, visit: &Global, standing: &Standing, key: &KeyInfo) -> Result<Went> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let name = if key.wallet.chars().all(is_plain) { key.wallet.as_str() } else { "wallet" };
     tell(
         person,
         "EXPORT: the public parts of the wallet go to the online node. They cannot spend, but they show every \
 payment: they are nobody else's business.\nThis version writes a file for a stick; QR codes come with a later one.",
     )?;
-    let answer = person.ask(&format!("File, Enter for {name}.json, s to put it off, q to stop:"))?;
+    write(person, visit, standing, key, &Sheet { step: "export", format: "json", extension: "json" })
+}
+
+/// A file that a step writes.
+pub(super) struct Sheet {
+    /// Under which word its path is noted.
+    pub step: &'static str,
+    /// Of `export --format`.
+    pub format: &'static str,
+    /// What its name ends in, unless another name is typed.
+    pub extension: &'static str,
+}
+
+/// Asks where to, lets `export` write the file, and notes its path.
+pub(super) fn write(
+    person: &mut dyn Person,
+    visit: &Global,
+    standing: &Standing,
+    key: &KeyInfo,
+    sheet: &Sheet,
+) -> Result<Went> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let name = if key.wallet.chars().all(is_plain) { key.wallet.as_str() } else { "wallet" };
+    // Files of several cosigners meet in one folder.
+    let whose = if key.kind.is_single() { String::new() } else { format!("-{}", hex(&key.fingerprint)) };
+    let name = format!("{name}{whose}.{}", sheet.extension);
+    let answer = person.ask(&format!("File, Enter for {name}, s to put it off, q to stop:"))?;
     let path = match answer.as_deref() {
-        Some("") => format!("{name}.json"),
+        Some("") => name,
         Some("s" | "S") => return Ok(Went::Later),
         Some("q" | "Q" | "no" | "n") | None => return Err(Error::Stopped("before the export")),
         Some(path) => path.to_owned(),
     };
     let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone().into());
     let file = absolute.to_string_lossy();
-    let exit = run_line(visit, &owned(&["export", "--wallet", &key.wallet, "-o", &file]));
+    let words = ["export", "--wallet", &key.wallet, "--format", sheet.format, "-o", &file];
+    let exit = run_line(visit, &owned(&words));
     if exit != 0 {
         return Ok(Went::Wrong(exit));
     }
-    standing.progress.clone().note("export", json!(file))?;
+    standing.progress.clone().note(sheet.step, json!(file))?;
     Ok(Went::Done)
 }
 
@@ -78,8 +107,9 @@ pub fn compare_address(person: &mut dyn Person, standing: &Standing, key: &KeyIn
     let (start, end) = parted(&address);
     let text = format!(
         "FIRST ADDRESS. On the online node:\n$ watch-node wallet import {wallet} --file FILE\n\
-$ watch-node address {wallet}\nThis laptop derives\n  {} ____\nRead the rest on the node's screen.",
+{others}$ watch-node address {wallet}\nThis laptop derives\n  {} ____\nRead the rest on the node's screen.",
         address_text(start),
+        others = if key.kind.is_single() { "" } else { "(once for each cosigner's export)\n" },
         wallet = escape(&key.wallet)
     );
     tell(person, &text)?;
@@ -150,13 +180,7 @@ $ watch-node pay {wallet} --to ADDRESS=0.0001btc -o test.psbt\n{permit}Bring the
             continue;
         }
         if run_line(visit, &owned(&["sign", "--", &path])) == 0 {
-            return tell(
-                person,
-                "Carry the signed file to the node:\n$ watch-node submit FILE\nand after a block, with receipts \
-from here (`cold-signer receipts -o receipts.json`):\n$ watch-node sync\n$ watch-node reconcile --receipts receipts.json\n\
-It must say `clean`.",
-            )
-            .map(|()| Went::Done);
+            return tell(person, &carried(key)).map(|()| Went::Done);
         }
         if crate::terminal::interrupted() {
             return Err(Error::Stopped("Ctrl-C"));
@@ -165,7 +189,22 @@ It must say `clean`.",
     }
 }
 
-fn owned(words: &[&str]) -> Vec<String> {
+/// What comes after the signature.
+fn carried(key: &KeyInfo) -> String {
+    let node = match key.kind.is_single() {
+        true => "Carry the signed file to the node:\n$ watch-node submit FILE\n",
+        false => {
+            "Carry the signed file to the node, which says who is missing, or to the next cosigner, who signs it \
+as well:\n$ watch-node submit FILE\n"
+        }
+    };
+    format!(
+        "{node}and after a block, with receipts from here (`cold-signer receipts -o receipts.json`):\n\
+$ watch-node sync\n$ watch-node reconcile --receipts receipts.json\nIt must say `clean`."
+    )
+}
+
+pub(super) fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 

@@ -67,8 +67,9 @@ pub fn play_on(
     let (master, slave) = terminal();
     let mut master = Some(master);
     tcsetwinsize(&slave, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let mut child = Command::new("setsid")
-        .args(["--ctty", "--wait"])
+    // A shell's background job ignores Ctrl-C and hands that down; a person's terminal does not.
+    let mut child = Command::new("env")
+        .args(["--default-signal=INT", "setsid", "--ctty", "--wait"])
         .arg(laptop.path("cold-signer"))
         .args(arguments)
         .args(["--store", "vault.store", "--passphrase-file", "passphrase", "--allow-network", "--kdf-floor"])

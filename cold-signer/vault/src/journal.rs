@@ -1,14 +1,15 @@
 //! What the store says once it is unlocked: keys, pinned authority, everything that was ever signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::{Amount, Network, OutPoint, Txid};
+use cold_wire::MessageTerms;
 use policies::authority::{Authority, SignedAuthority};
 use policies::clear;
 use policies::codec::{Canonical, CodecError};
 use policies::examine::Marks;
 use policies::history::{Charge, History};
-use policies::id::{AuthorityId, SpendId, VaultId, WalletId};
+use policies::id::{AuthorityId, MessageId, SpendId, VaultId, WalletId};
 use policies::message::bip137::SIGNATURE_LEN;
 use policies::permit::Permit;
 use policies::wallet::{Wallet, WalletKey};
@@ -88,6 +89,7 @@ pub struct Journal {
     marks: BTreeMap<WalletId, Marks>,
     chains: BTreeMap<AuthorityId, Chain>,
     no_chain: Chain,
+    messages: BTreeSet<MessageId>,
 }
 
 impl Journal {
@@ -107,6 +109,7 @@ impl Journal {
             marks: BTreeMap::new(),
             chains: BTreeMap::new(),
             no_chain: Chain::new(),
+            messages: BTreeSet::new(),
         };
         for entry in store.entries() {
             let sequence = entry.header.sequence;
@@ -119,6 +122,10 @@ impl Journal {
                     journal.add_intent(Head { sequence, hash: entry.hash }, &intent);
                 }
                 Kind::Wallet => journal.add_wallet(unsealed()?.expose())?,
+                Kind::Message => {
+                    let terms = MessageTerms::from_bytes(unsealed()?.expose()).map_err(Error::Record)?;
+                    journal.add_message(terms.id());
+                }
                 Kind::Genesis | Kind::Keyslot | Kind::KeyslotRetire | Kind::Tear => {}
                 Kind::PolicyPin
                 | Kind::Revocations
@@ -197,6 +204,17 @@ impl Journal {
             permit: intent.permit.clone(),
             charge: intent.charge.clone(),
         });
+    }
+
+    /// Takes up a MESSAGE record.
+    pub fn add_message(&mut self, id: MessageId) {
+        self.messages.insert(id);
+    }
+
+    /// Whether a message is journalled, and so counts as signed.
+    #[must_use]
+    pub fn has_message(&self, id: &MessageId) -> bool {
+        self.messages.contains(id)
     }
 
     /// Takes up what a used permit shows of the chain of permits of its wallet's authority.

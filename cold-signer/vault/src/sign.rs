@@ -1,26 +1,28 @@
-//! Signatures: only over what was cleared, deterministic, verified before they leave.
+//! Signatures: only over a cleared spend or a message, deterministic, verified before they leave.
 //!
 //! ECDSA with RFC 6979 nonces and low R, SIGHASH_ALL (legacy and BIP143); BIP340 with no auxiliary randomness,
 //! SIGHASH_DEFAULT (BIP341; key path where the key is the internal one, else every leaf where it counts, BIP342).
 //! Sighashes by `bitcoin::sighash`, over scripts that the registered descriptor gives.
 
 pub mod helper;
+mod signable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use bitcoin::hashes::Hash;
 use bitcoin::secp256k1::{All, Keypair, Message, PublicKey, Secp256k1, XOnlyPublicKey};
 use bitcoin::sighash::{Prevouts, SighashCache};
-use bitcoin::sign_message::signed_msg_hash;
 use bitcoin::{EcdsaSighashType, ScriptBuf, TapLeafHash, TapSighashType, Transaction, TxOut};
 use cold_wire::KeyInfo;
 use policies::clear::Cleared;
-use policies::message::bip137::{KeyAddress, SIGNATURE_LEN, signature_bytes};
+use policies::message::Message as Text;
+use policies::message::bip137::{KeyAddress, SIGNATURE_LEN, digest, signature_bytes};
+use policies::message::bip322::ToSign;
 use policies::signature::InputSignature;
 use policies::spend::{Spend, SpendInput};
 use policies::wallet::{Branch, Derived, Keypath, Lock, Locks, Taproot, Wallet, WalletKind};
+use signable::{Coin, Signable};
 
 use crate::derive::{Account, BranchKey, ChildKey};
 use crate::{Error, random};
@@ -30,20 +32,29 @@ use crate::{Error, random};
 /// # Errors
 /// [`Error::Signature`] when anything at all is not as it must be; then no signature leaves.
 pub fn sign(cleared: &Cleared, wallet: &Wallet, account: &Account) -> Result<Vec<InputSignature>, Error> {
+    signatures(Signable::payment(cleared, wallet)?, wallet, account)
+}
+
+/// The same for every input of a message's virtual transaction, which are at these keypaths (BIP322).
+///
+/// # Errors
+/// [`Error::Signature`], also where the wallet has another script at a keypath.
+pub fn sign_message(
+    to_sign: &ToSign,
+    keypaths: Vec<Keypath>,
+    wallet: &Wallet,
+    account: &Account,
+) -> Result<Vec<InputSignature>, Error> {
+    signatures(Signable::message(to_sign, keypaths, wallet)?, wallet, account)
+}
+
+fn signatures(signable: Signable, wallet: &Wallet, account: &Account) -> Result<Vec<InputSignature>, Error> {
     let point = account.key().xpub.public_key;
     let own = wallet.keys().iter().position(|key| key.xpub.public_key == point);
     let own = own.ok_or(Error::Signature("the wallet is not one of this key"))?;
-    let spend = cleared.spend();
-    let mut coins = Vec::new();
-    for input in spend.inputs() {
-        coins.push(wallet.derived(input.keypath).ok_or(Error::Signature("an input has no script"))?);
-    }
-    let prevouts = spend.inputs().iter().zip(&coins);
-    let prevouts = prevouts
-        .map(|(input, coin)| TxOut { value: input.value, script_pubkey: coin.script.clone() })
-        .collect();
-    let work = Arc::new(Work { spend: spend.clone(), wallet: wallet.clone(), own, coins, prevouts });
-    let (count, theirs) = (work.coins.len(), account.copy()?);
+    let count = signable.coins().len();
+    let work = Arc::new(Work { signable, wallet: wallet.clone(), own });
+    let theirs = account.copy()?;
     let half = if count < WORTH_SHARING { count } else { count.div_ceil(2) };
     let shared = Arc::clone(&work);
     let other = helper::run(move || shared.sign(half..count, &theirs));
@@ -60,36 +71,35 @@ const WORTH_SHARING: usize = 16;
 
 /// What both threads look at.
 struct Work {
-    spend: Spend,
+    signable: Signable,
     wallet: Wallet,
     own: usize,
-    coins: Vec<Arc<Derived>>,
-    prevouts: Vec<TxOut>,
 }
 
 impl Work {
     fn sign(&self, inputs: Range<usize>, account: &Account) -> Result<Vec<InputSignature>, Error> {
-        let transaction = self.spend.unsigned_transaction();
+        let transaction = self.signable.transaction();
         let mut signer = Signer {
             secp: randomised()?,
             wallet: &self.wallet,
             account,
-            prevouts: &self.prevouts,
-            sighashes: SighashCache::new(&transaction),
+            prevouts: self.signable.prevouts(),
+            sighashes: SighashCache::new(transaction),
             branches: BTreeMap::new(),
         };
         let mut counted: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
         let mut signatures = Vec::new();
-        let coins = self.spend.inputs().iter().zip(&self.coins).enumerate();
+        let coins = transaction.input.iter().zip(self.signable.coins()).enumerate();
         for (index, (input, coin)) in coins.skip(inputs.start).take(inputs.len()) {
-            let places = counted
-                .entry(input.sequence)
-                .or_insert_with(|| places(&self.wallet, self.own, &locks(&self.spend, input)));
+            let (version, lock_time) = (transaction.version, transaction.lock_time);
+            let locks = Locks { version, lock_time, sequence: input.sequence };
+            let places =
+                counted.entry(input.sequence).or_insert_with(|| places(&self.wallet, self.own, &locks));
             if places.is_empty() {
                 return Err(Error::Signature("no open path of an input needs this key"));
             }
             for place in places.iter() {
-                signatures.push(signer.input(index, input, coin, *place)?);
+                signatures.push(signer.input(index, coin, *place)?);
             }
         }
         Ok(signatures)
@@ -118,17 +128,49 @@ pub fn places(wallet: &Wallet, own: usize, locks: &Locks) -> BTreeSet<usize> {
 /// # Errors
 /// [`Error::Signature`] when it does not verify.
 pub fn key_record(account: &Account, name: &str) -> Result<[u8; SIGNATURE_LEN], Error> {
-    let secp = randomised()?;
     let text = KeyInfo::bsms_text(&account.key().to_string(), name);
-    let message = Message::from_digest(signed_msg_hash(&text).to_byte_array());
-    let signature = secp.sign_ecdsa_recoverable(&message, account.private_key()?.expose());
-    if secp.recover_ecdsa(&message, &signature) != Ok(account.key().xpub.public_key) {
+    let text = Text::new(text).map_err(|_| Error::Signature("the name is too long"))?;
+    recoverable(&text, KeyAddress::P2pkh, &account.private_key()?, &account.key().xpub.public_key)
+}
+
+/// A signature over a message by the one key of an address (BIP137).
+///
+/// # Errors
+/// [`Error::Signature`] where BIP137 has no header for the wallet's addresses, or when it does not verify.
+pub fn bip137(
+    message: &Text,
+    keypath: Keypath,
+    wallet: &Wallet,
+    account: &Account,
+) -> Result<[u8; SIGNATURE_LEN], Error> {
+    let none = Error::Signature("BIP137 is for the addresses of one key before taproot");
+    let (Some(place), Some(key), Some(script)) =
+        (wallet.places().first(), wallet.public_key(keypath), wallet.script(keypath))
+    else {
+        return Err(none);
+    };
+    let kind = KeyAddress::of_script(&script).filter(|kind| kind.script(&key).as_ref() == Some(&script));
+    let child = account.branch(place.steps(keypath.branch))?.child(keypath.index)?;
+    recoverable(message, kind.ok_or(none)?, &child, &key.inner)
+}
+
+/// The signature of BIP137, whose prefix keeps it apart from every transaction's.
+fn recoverable(
+    text: &Text,
+    kind: KeyAddress,
+    secret: &ChildKey,
+    expected: &PublicKey,
+) -> Result<[u8; SIGNATURE_LEN], Error> {
+    let secp = randomised()?;
+    let message = Message::from_digest(digest(text));
+    let signature = secp.sign_ecdsa_recoverable(&message, secret.expose());
+    if secp.recover_ecdsa(&message, &signature) != Ok(*expected) {
         return Err(Error::Signature("a fresh signature does not verify"));
     }
     let (recovery, compact) = signature.serialize_compact();
     u8::try_from(recovery.to_i32())
         .ok()
-        .and_then(|recovery| signature_bytes(KeyAddress::P2pkh, recovery, &compact))
+        .and_then(|recovery| signature_bytes(kind, recovery, &compact))
         .ok_or(Error::Signature("no recovery number"))
 }
 
@@ -150,15 +192,10 @@ struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    fn input(
-        &mut self,
-        index: usize,
-        input: &SpendInput,
-        coin: &Arc<Derived>,
-        place: usize,
-    ) -> Result<InputSignature, Error> {
+    fn input(&mut self, index: usize, coin: &Coin, place: usize) -> Result<InputSignature, Error> {
+        let Coin { keypath, value, derived: coin } = coin;
         let expected = coin.keys.get(place).ok_or(Error::Signature("a place has no key"))?.inner;
-        let child = self.child(input, place)?;
+        let child = self.child(*keypath, place)?;
         let all = EcdsaSighashType::All;
         let message = match &coin.lock {
             Lock::Taproot(taproot) => {
@@ -175,11 +212,11 @@ impl Signer<'_> {
             Lock::Redeem { redeem_script } => self.legacy(index, redeem_script)?,
             Lock::Key { redeem_script } => {
                 let code = redeem_script.as_ref().unwrap_or(&coin.script);
-                let sighash = self.sighashes.p2wpkh_signature_hash(index, code, input.value, all);
+                let sighash = self.sighashes.p2wpkh_signature_hash(index, code, *value, all);
                 Message::from(sighash.map_err(|_| no_sighash())?)
             }
             Lock::Witness { witness_script, .. } => {
-                let sighash = self.sighashes.p2wsh_signature_hash(index, witness_script, input.value, all);
+                let sighash = self.sighashes.p2wsh_signature_hash(index, witness_script, *value, all);
                 Message::from(sighash.map_err(|_| no_sighash())?)
             }
         };
@@ -191,8 +228,8 @@ impl Signer<'_> {
         })
     }
 
-    fn child(&mut self, input: &SpendInput, place: usize) -> Result<ChildKey, Error> {
-        let Keypath { branch, index } = input.keypath;
+    fn child(&mut self, keypath: Keypath, place: usize) -> Result<ChildKey, Error> {
+        let Keypath { branch, index } = keypath;
         let at = (place, branch);
         if !self.branches.contains_key(&at) {
             let place = self.wallet.places().get(place).ok_or(Error::Signature("there is no such place"))?;

@@ -18,6 +18,7 @@
 mod fault;
 mod frame;
 mod key;
+mod message;
 mod reply;
 mod request;
 mod review;
@@ -26,6 +27,9 @@ mod status;
 pub use fault::{Fault, FaultKind, decode_findings, encode_findings};
 pub use frame::{FrameError, MAX_FRAME_LEN, read_frame, write_frame};
 pub use key::KeyInfo;
+pub use message::{
+    MessageReview, MessageSignature, MessageTerms, OwnCoin, SignMessage, decode_evidence, encode_evidence,
+};
 pub use reply::{Reply, ReplyBody, Signed};
 pub use request::{Bundle, MAX_PERMIT_LEN, NewKey, RegisterWallet, Request, RequestBody};
 pub use review::{Replaced, Review, ReviewApproval, ReviewChange, Voucher};

@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::key::{KeyInfo, decode_key, encode_key};
+use crate::message::MessageReview;
 use crate::review::{Review, decode_review, encode_review};
 use crate::status::{VaultStatus, decode_status, encode_status};
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
@@ -62,6 +63,8 @@ pub enum ReplyBody {
     Signed(Signed),
     /// To `Receipts`.
     Receipts(Vec<Receipt>),
+    /// To `SignMessage`; without signatures while consent is missing.
+    Message(Box<MessageReview>),
     /// The answer is no.
     Fault(Fault),
 }
@@ -122,6 +125,10 @@ impl Canonical for Reply {
                 to.u8(8);
                 fault.encode(to);
             }
+            ReplyBody::Message(review) => {
+                to.u8(9);
+                review.encode(to);
+            }
         }
     }
 
@@ -147,6 +154,7 @@ impl Canonical for Reply {
             }),
             7 => ReplyBody::Receipts(from.list("receipts", MAX_RECEIPTS, receipt)?),
             8 => ReplyBody::Fault(Fault::decode(from)?),
+            9 => ReplyBody::Message(Box::new(MessageReview::decode(from)?)),
             other => return Err(CodecError::invalid("reply kind", format!("{other} is not known"))),
         };
         Ok(Self { id, body })

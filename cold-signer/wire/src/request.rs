@@ -1,7 +1,7 @@
 //! What the console may ask of the vault.
 
-use bitcoin::consensus::{deserialize, serialize};
-use bitcoin::{Network, Transaction};
+use crate::message::{SignMessage, decode_evidence, encode_evidence};
+use bitcoin::Network;
 use policies::approval::{Approval, MAX_APPROVALS};
 use policies::check::Check;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
@@ -10,7 +10,7 @@ use policies::id::{SpendId, WalletId};
 use policies::permit::Permit;
 use policies::policy::{MAX_NAME_LEN, Window};
 use policies::request::SignedRequest;
-use policies::spend::{MAX_ITEMS, Spend};
+use policies::spend::Spend;
 use policies::wallet::{MAX_DESCRIPTOR_LEN, ScriptKind};
 
 /// Most permits of one bundle.
@@ -67,6 +67,8 @@ pub enum RequestBody {
     Receipts,
     /// Bind a wallet to a name, for ever.
     RegisterWallet(RegisterWallet),
+    /// Sign a message.
+    SignMessage(SignMessage),
 }
 
 /// A wallet to be registered.
@@ -118,8 +120,7 @@ impl Bundle {
     /// Appends every part.
     pub fn encode(&self, to: &mut Encoder) {
         to.string(&self.spend.to_bytes());
-        let previous: Vec<&Transaction> = self.evidence.transactions().collect();
-        to.list(&previous, |to, transaction| to.string(&serialize(*transaction)));
+        encode_evidence(to, &self.evidence);
         to.option(self.request.as_ref(), |to, request| to.string(&request.to_bytes()));
         to.list(&self.approvals, |to, approval| to.string(&approval.to_bytes()));
         to.list(&self.permits, |to, permit| to.string(&permit.to_bytes()));
@@ -131,13 +132,9 @@ impl Bundle {
     /// [`CodecError`].
     pub fn decode(from: &mut Decoder<'_>) -> Result<Self, CodecError> {
         let spend = Spend::from_bytes(from.string("spend", crate::MAX_FRAME_LEN)?)?;
-        let previous = from.list("previous transactions", MAX_ITEMS, |from| {
-            deserialize::<Transaction>(from.string("previous transaction", crate::MAX_FRAME_LEN)?)
-                .map_err(|error| CodecError::invalid("previous transaction", error))
-        })?;
         Ok(Self {
             spend,
-            evidence: Evidence::new(previous),
+            evidence: decode_evidence(from)?,
             request: from
                 .option("request", |from| SignedRequest::from_bytes(from.string("request", 16 << 20)?))?,
             approvals: from.list("approvals", MAX_APPROVALS, |from| {
@@ -188,6 +185,10 @@ impl Canonical for Request {
                 to.list(&wallet.descriptors, |to, text| to.string(text.as_bytes()));
                 to.option(wallet.consent.as_ref(), |to, id| to.fixed(id.as_bytes()));
             }
+            RequestBody::SignMessage(message) => {
+                to.u8(9);
+                message.encode(to);
+            }
         }
     }
 
@@ -217,6 +218,7 @@ impl Canonical for Request {
                     .list("descriptors", 2, |from| from.text("descriptor", MAX_DESCRIPTOR_LEN))?,
                 consent: from.option("consent", |from| from.fixed("consent").map(WalletId::from_bytes))?,
             }),
+            9 => RequestBody::SignMessage(SignMessage::decode(from)?),
             other => return Err(CodecError::invalid("request kind", format!("{other} is not known"))),
         };
         Ok(Self { id, deadline, body })

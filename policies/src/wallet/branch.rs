@@ -78,3 +78,31 @@ impl Keypath {
         Ok(Self { branch, index })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keypath_survives_its_encoding_and_no_index_is_hardened() {
+        for branch in Branch::ALL {
+            for index in [0, 5, MAX_INDEX] {
+                let mut to = Encoder::default();
+                Keypath { branch, index }.encode(&mut to);
+                let bytes = to.finish();
+                assert_eq!(Keypath::decode(&mut Decoder::new(&bytes)), Ok(Keypath { branch, index }));
+            }
+            for index in [MAX_INDEX + 1, u32::MAX] {
+                let mut to = Encoder::default();
+                Keypath { branch, index }.encode(&mut to);
+                let bytes = to.finish();
+                assert!(Keypath::decode(&mut Decoder::new(&bytes)).is_err());
+            }
+        }
+        assert!(Keypath::decode(&mut Decoder::new(&[2, 0, 0, 0, 0])).is_err());
+        assert_eq!(
+            [0, 1, 2].map(Branch::from_number),
+            [Some(Branch::External), Some(Branch::Internal), None]
+        );
+    }
+}

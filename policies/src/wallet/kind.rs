@@ -202,4 +202,26 @@ mod tests {
         assert_eq!(path(ScriptKind::Multi, NetworkKind::Main), "/87'/0'/7'");
         assert!(ScriptKind::Wpkh.account_path(NetworkKind::Main, 1 << 31).is_none());
     }
+
+    #[test]
+    fn one_key_alone_makes_a_wallet_of_the_kinds_that_have_a_descriptor() {
+        for kind in ScriptKind::ALL {
+            assert_eq!(kind.is_single(), kind.descriptor("K").is_some(), "{kind:?}");
+        }
+        assert!(ScriptKind::Wpkh.is_single() && !ScriptKind::Multi.is_single());
+    }
+
+    #[test]
+    fn wallet_kinds_have_a_word_each_and_their_properties() {
+        use WalletKind::{Pkh, Sh, ShWpkh, ShWsh, Tr, TrTree, Wpkh, Wsh};
+        let all = [Pkh, ShWpkh, Wpkh, Tr, Sh, ShWsh, Wsh, TrTree];
+        let words = ["pkh", "sh-wpkh", "wpkh", "tr", "sh", "sh-wsh", "wsh", "tr-tree"];
+        assert_eq!(all.map(WalletKind::as_str), words);
+        let having =
+            |has: fn(WalletKind) -> bool| all.into_iter().filter(|kind| has(*kind)).collect::<Vec<_>>();
+        assert_eq!(having(WalletKind::is_taproot), [Tr, TrTree]);
+        assert_eq!(having(WalletKind::has_script_sig), [Pkh, ShWpkh, Sh, ShWsh]);
+        assert_eq!(having(WalletKind::is_legacy), [Pkh, Sh]);
+        assert_eq!(having(WalletKind::is_single), [Pkh, ShWpkh, Wpkh, Tr]);
+    }
 }

@@ -15,6 +15,7 @@ pub use path::{Locks, SpendingPath};
 pub use strict::{holds_private_key, require_strict};
 
 use crate::codec::Encoder;
+use crate::helper;
 use crate::id::{AuthorityId, WalletId};
 use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint, Xpub};
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
@@ -30,9 +31,9 @@ pub const MAX_DESCRIPTOR_LEN: usize = 16_384;
 /// Most places for keys in one descriptor.
 pub const MAX_PLACES: usize = 100;
 
-/// Most keys in the derived outputs that a wallet keeps, so that a spend's scripts are derived once: 25,000 outputs of one
-/// key. Beyond it they are derived anew.
-const MAX_KEPT_KEYS: usize = 25_000;
+/// Most keys in the derived outputs that a wallet keeps, so that a spend's scripts are derived once: those of a block full
+/// of coins of five keys. Beyond it they are derived anew.
+const MAX_KEPT_KEYS: usize = 50_000;
 
 /// Why descriptors are no wallet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -250,10 +251,32 @@ impl Wallet {
         }
         let derived = Arc::new(self.derive(keypath).ok()?);
         let mut kept = self.kept();
-        if kept.len().saturating_mul(self.places.len()) < MAX_KEPT_KEYS {
+        if kept.len() < self.most_kept() {
             kept.insert(keypath, Arc::clone(&derived));
         }
         Some(derived)
+    }
+
+    /// Derives what will be asked for soon, half of it by the [`helper`] where that runs. It changes no answer.
+    pub fn prepare(&self, keypaths: impl IntoIterator<Item = Keypath>) {
+        if !helper::is_running() {
+            return;
+        }
+        let wanted: BTreeSet<Keypath> = keypaths.into_iter().collect();
+        let wanted: Vec<Keypath> = {
+            let kept = self.kept();
+            let room = self.most_kept().saturating_sub(kept.len());
+            wanted.into_iter().filter(|keypath| !kept.contains_key(keypath)).take(room).collect()
+        };
+        if wanted.len() >= helper::WORTH_SHARING {
+            let wallet = self.clone();
+            helper::map(wanted, move |keypath| drop(wallet.derived(*keypath)));
+        }
+    }
+
+    /// How many derived outputs are kept.
+    fn most_kept(&self) -> usize {
+        MAX_KEPT_KEYS.checked_div(self.places.len()).unwrap_or(0)
     }
 
     /// The script at a keypath; `None` for an index above [`MAX_INDEX`].
@@ -314,7 +337,8 @@ impl Wallet {
         Derived::of(&definite, &self.places)
     }
 
-    /// No cosigner's key is another's in disguise: every place derives its own public key (check C09).
+    /// No cosigner's key is another's in disguise: every place derives its own public key, and no path counts one key
+    /// twice (check C09).
     fn require_distinct_keys(&self) -> Result<(), WalletError> {
         let mut seen = BTreeSet::new();
         for branch in Branch::ALL {
@@ -325,7 +349,11 @@ impl Wallet {
                 }
             }
         }
-        Ok(())
+        let counted_twice = self.paths.iter().find_map(|path| path.counted_twice(&self.places));
+        match counted_twice.and_then(|key| self.keys.get(key)) {
+            Some(key) => Err(WalletError::RepeatedKey(format!("{key} counts twice in one spending path"))),
+            None => Ok(()),
+        }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Keypath, Arc<Derived>>> {
@@ -699,6 +727,43 @@ pub(crate) mod tests {
         assert_eq!(error, WalletError::PrivateKey);
         assert!(matches!(regtest(&"a".repeat(MAX_DESCRIPTOR_LEN + 1)), Err(WalletError::Length(_))));
         assert!(matches!(regtest(&"*".repeat(MAX_PLACES + 1)), Err(WalletError::Places(_))));
+    }
+
+    #[test]
+    fn no_spending_path_counts_one_key_twice() {
+        let [a, b, c] = cosigners();
+        let at = |key: &str, branch: u32| format!("{key}/<{branch};{}>/*", branch + 1);
+        let (a0, a2, b0, b2, c0) = (at(&a, 0), at(&a, 2), at(&b, 0), at(&b, 2), at(&c, 0));
+        let h = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+        for (descriptor, twice) in [
+            (format!("wsh(sortedmulti(2,{a0},{a2},{b0}))"), &a),
+            (format!("wsh(sortedmulti(2,{a0},{b0},{b2}))"), &b),
+            (format!("sh(wsh(multi(2,{b0},{a0},{b2})))"), &b),
+            (format!("sh(sortedmulti(3,{a0},{a2},{b0}))"), &a),
+            (format!("tr({h},multi_a(2,{a0},{b0},{a2}))"), &a),
+            (format!("tr({c0},{{pk({b0}),and_v(v:pk({a0}),pk({a2}))}})"), &a),
+            (format!("wsh(and_v(v:pk({a0}),or_d(pk({a2}),pkh({b0}))))"), &a),
+            (format!("wsh(or_d(pk({c0}),and_v(v:multi(2,{a0},{a2}),older(10))))"), &a),
+            (format!("wsh(thresh(2,pk({a0}),s:pk({b0}),snj:and_v(v:pk({a2}),older(10))))"), &a),
+        ] {
+            let error = regtest(&descriptor).unwrap_err();
+            assert_eq!(
+                error,
+                WalletError::RepeatedKey(format!("{twice} counts twice in one spending path")),
+                "{descriptor}"
+            );
+        }
+        // Alternatives may share a key: the owner's recovery, and a leaf below its internal key.
+        for descriptor in [
+            format!(
+                "wsh(or_d(multi(2,{a0},{b0}),and_v(v:thresh(2,pkh({a2}),a:pkh({b2}),a:pkh({c0})),older(10))))"
+            ),
+            format!("wsh(or_i(and_v(v:pkh({a2}),older(10)),or_d(pk({a0}),pkh({b0}))))"),
+            format!("tr({a0},{{multi_a(2,{a2},{b0}),and_v(v:pk({b2}),pk({c0}))}})"),
+            format!("wsh(multi(1,{a0},{a2},{b0}))"),
+        ] {
+            regtest(&descriptor).unwrap_or_else(|error| panic!("{descriptor}: {error}"));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The ways in which a wallet's coins can be spent, and when each is open.
 
-use super::WalletError;
+use super::{KeyPlace, WalletError};
 use bitcoin::absolute;
 use bitcoin::transaction::Version;
 use bitcoin::{Sequence, relative};
@@ -89,6 +89,12 @@ impl SpendingPath {
         self.condition.can_be_met(&Given { signed: Some(signed), ..Given::at(locks) })
     }
 
+    /// A key whose signatures count at two of its places at once, so that fewer hands suffice than the threshold says
+    /// (check C09); alternatives may share a key.
+    pub(super) fn counted_twice(&self, places: &[KeyPlace]) -> Option<usize> {
+        self.condition.keys_once(places).err()
+    }
+
     /// In words, with the name that each place's key has.
     pub fn text(&self, name: &dyn Fn(usize) -> String) -> String {
         self.condition.text(name)
@@ -147,6 +153,23 @@ impl Condition {
             places.insert(*place);
         }
         self.parts().iter().for_each(|part| part.collect_signers(given, places));
+    }
+
+    /// Every key in it; the error is one that stands in two parts of which more than one is needed.
+    fn keys_once(&self, places: &[KeyPlace]) -> Result<BTreeSet<usize>, usize> {
+        if let Condition::Key(place) = self {
+            return Ok(places.get(*place).and_then(|place| place.key).into_iter().collect());
+        }
+        let is_choice = matches!(self, Condition::Threshold(1, _));
+        let mut keys = BTreeSet::new();
+        for part in self.parts() {
+            for key in part.keys_once(places)? {
+                if !keys.insert(key) && !is_choice {
+                    return Err(key);
+                }
+            }
+        }
+        Ok(keys)
     }
 
     fn parts(&self) -> &[Condition] {

@@ -154,4 +154,57 @@ mod tests {
             assert!(error.contains(why), "{error}");
         }
     }
+
+    #[test]
+    fn what_only_nearly_is_a_private_key_is_none_and_what_nearly_shows_one_is() {
+        let serialised = base58::decode_check(TPRV).unwrap();
+        let text = |edit: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = serialised.clone();
+            edit(&mut bytes);
+            base58::encode_check(&bytes)
+        };
+        // A prefix of no BIP; what tells a private key is the zero before it.
+        let foreign = |bytes: &mut Vec<u8>| bytes[..4].copy_from_slice(&[4, 0x88, 0xb2, 0x1e]);
+        assert!(holds_private_key(&text(&foreign)));
+        for (at, other) in [(KEY_AT, 2), (KEY_AT, 3)] {
+            assert!(!holds_private_key(&text(&|bytes| {
+                foreign(bytes);
+                bytes[at] = other;
+            })));
+        }
+        assert!(!holds_private_key(&text(&|bytes| {
+            foreign(bytes);
+            bytes.pop();
+        })));
+        // Mistyped, so that no checksum fits: the prefix alone tells, at the beginning or inside a word.
+        for private in ["zprvAWgYBBk7JR8Gj", "qqqqqxprvAWgYBBk7", "qqqqqtprvAWgYBBk7"] {
+            assert_eq!(private.len(), 17);
+            assert!(holds_private_key(private), "{private}");
+            assert!(!holds_private_key(&private[..16]), "too short to be worth anything");
+        }
+        // As long as a key in wallet import format, and with its first character, but no base 58.
+        assert!(holds_private_key(&"cd".repeat(26)) && !holds_private_key(&"c0".repeat(26)));
+        assert!(!holds_private_key(&"dc".repeat(26)));
+        for shorter in [50, 53] {
+            assert!(!holds_private_key(&"c".repeat(shorter)));
+        }
+    }
+
+    #[test]
+    fn a_key_of_depth_0_has_neither_parent_nor_number() {
+        let [a, _, _] = super::super::tests::cosigners();
+        let account: Xpub = a.split(']').nth(1).unwrap().parse().unwrap();
+        let master = Xpub {
+            depth: 0,
+            parent_fingerprint: [0; 4].into(),
+            child_number: ChildNumber::Normal { index: 0 },
+            ..account
+        };
+        let strict = |key: Xpub| require_strict(&format!("wpkh({key}/<0;1>/*)")).is_ok();
+        assert!(strict(account) && strict(master));
+        assert!(!strict(Xpub { parent_fingerprint: [1, 0, 0, 0].into(), ..master }));
+        assert!(!strict(Xpub { child_number: ChildNumber::Normal { index: 1 }, ..master }));
+        assert!(!strict(Xpub { child_number: ChildNumber::Hardened { index: 0 }, ..master }));
+        assert!(strict(Xpub { depth: 1, ..account }));
+    }
 }

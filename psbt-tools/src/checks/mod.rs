@@ -85,3 +85,47 @@ fn reason(check: Check) -> &'static str {
         _ => "a check before it failed, or a descriptor is needed",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_did_not_run_says_why() {
+        let merged = merge(Vec::new(), Vec::new());
+        assert_eq!(merged.len(), 34);
+        let says = |number: usize, part: &str| {
+            let finding = &merged[number - 1];
+            assert_eq!(finding.outcome, Outcome::NotApplicable);
+            assert!(finding.message.contains(part), "C{number:02}: {}", finding.message);
+        };
+        says(5, "journal");
+        says(9, "registered");
+        says(28, "when it signs");
+        says(30, "no network is meant");
+        says(32, "message");
+        says(33, "compared with its request");
+        says(34, "gatekeeper");
+        for number in [6, 7, 8, 10, 11, 12, 23, 29] {
+            says(number, "no registered wallet was matched");
+        }
+        says(1, "a check before it failed");
+    }
+
+    #[test]
+    fn what_is_wrong_drives_out_what_passes_and_is_said_once() {
+        let pass = |text: &str| Finding::pass(Check::FEE, text.to_owned());
+        let ask = |text: &str| Finding::ask(Check::FEE, text.to_owned());
+        let fee = |psbt: &[Finding], spend: &[Finding]| -> Vec<String> {
+            let merged = merge(psbt.to_vec(), spend.to_vec());
+            let of_fee = merged.into_iter().filter(|finding| finding.code == Code::Check(Check::FEE));
+            of_fee.map(|finding| finding.message).collect()
+        };
+        assert_eq!(fee(&[pass("a")], &[ask("b")]), ["b"]);
+        assert_eq!(fee(&[ask("a")], &[ask("b")]), ["a"]);
+        assert_eq!(fee(&[pass("a")], &[pass("b")]), ["a"]);
+        assert_eq!(fee(&[ask("a"), ask("a"), ask("b")], &[]), ["a", "b"]);
+        // What does not apply does not stand before what passes.
+        assert_eq!(fee(&[Finding::not_applicable(Check::FEE, "a")], &[pass("b")]), ["b"]);
+    }
+}

@@ -150,6 +150,13 @@ impl<'a> Seeker<'a> {
 
 /// For each wallet where each input is. Who names an origin is asked first: a wallet derives nothing for strangers.
 fn owned_inputs(psbt: &Psbt, coins: &[Coin], seekers: &[Seeker<'_>]) -> Vec<Vec<Option<Keypath>>> {
+    for seeker in seekers {
+        // The first place where each input is looked for.
+        let hints = psbt.inputs.iter().map(input_hints);
+        let keypaths: Vec<_> =
+            hints.filter_map(|hints| seeker.keypaths(&hints, true).first().copied()).collect();
+        seeker.wallet.prepare(keypaths);
+    }
     let mut owned = vec![vec![None; psbt.inputs.len()]; seekers.len()];
     for (at, (input, coin)) in psbt.inputs.iter().zip(coins).enumerate() {
         let Some(output) = &coin.output else { continue };
@@ -222,4 +229,28 @@ fn owned_outputs(psbt: &Psbt, seeker: &Seeker<'_>, findings: &mut Vec<Finding>) 
         outputs.push(own);
     }
     outputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_few_keypaths_that_differ_are_tried() {
+        let xpub = "tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4LAxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M";
+        let wallet =
+            Wallet::new(Network::Regtest, &[format!("wpkh([73c5da0a/84h/1h/0h]{xpub}/<0;1>/*)")]).unwrap();
+        let seeker = Seeker::new(&wallet);
+        let key = wallet.keys()[0].xpub.public_key.x_only_public_key().0;
+        let source = |index: u32| -> KeySource {
+            (wallet.keys()[0].fingerprint, format!("84h/1h/0h/1/{index}").parse().unwrap())
+        };
+        let sources: Vec<_> = [7, 7, 7, 1, 2, 3, 4, 5, 6].map(source).into();
+        let hints: Vec<_> = sources.iter().map(|source| Hint { key, source }).collect();
+        for by_origin in [true, false] {
+            let found = seeker.keypaths(&hints, by_origin);
+            assert!(found.iter().all(|keypath| keypath.branch == Branch::Internal));
+            assert_eq!(found.iter().map(|keypath| keypath.index).collect::<Vec<_>>(), [7, 1, 2, 3]);
+        }
+    }
 }

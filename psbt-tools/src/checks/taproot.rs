@@ -130,3 +130,18 @@ fn other_leaf(witness: &Witness, own: Option<&Taproot>) -> bool {
         Some(leaf.control_block.serialize().as_slice()) == proof && Some(leaf.script.as_bytes()) == script
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annex_is_the_last_of_several_elements() {
+        let annexed = |elements: &[&[u8]]| has_annex(&Witness::from_slice(elements));
+        let signature = [0x50; 64];
+        assert!(annexed(&[&signature, &[0x50]]) && annexed(&[&signature, &signature, &[0x50, 1]]));
+        assert!(!annexed(&[&signature]), "a signature may begin with the annex's byte");
+        assert!(!annexed(&[&[0x50], &signature[1..], &[0xc0]]) && !annexed(&[&signature, &[]]));
+        assert!(!annexed(&[]));
+    }
+}

@@ -184,3 +184,39 @@ fn within_bounds(transaction: &Transaction, coins: &[Coin], fees: &FeeBounds) ->
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::absolute::LockTime;
+    use bitcoin::transaction::Version;
+    use bitcoin::{ScriptBuf, TxIn, TxOut};
+    use policies::examine::FeeCeiling;
+
+    #[test]
+    fn a_fee_at_the_ceilings_is_extracted_and_one_satoshi_above_is_not() {
+        let output = |sat| TxOut { value: Amount::from_sat(sat), script_pubkey: ScriptBuf::new() };
+        let transaction = |fee: u64| Transaction {
+            version: Version::TWO,
+            lock_time: LockTime::ZERO,
+            input: vec![TxIn::default()],
+            output: vec![output(1_000_000 - fee)],
+        };
+        let vsize = u64::try_from(transaction(0).vsize()).unwrap();
+        let judged = |fee: u64, sat: u64, sat_per_vb: u64| {
+            let refuse =
+                FeeCeiling { amount: Amount::from_sat(sat), sat_per_vb, ..FeeBounds::default().refuse };
+            let fees = FeeBounds { refuse, ..FeeBounds::default() };
+            let coin = Coin { output: Some(output(1_000_000)), proven: true };
+            within_bounds(&transaction(fee), &[coin], &fees).map_err(|error| error.code())
+        };
+        let high = 100_000;
+        assert_eq!(judged(5_000, 5_000, high), Ok(()));
+        assert_eq!(judged(5_001, 5_000, high), Err("C16".to_owned()));
+        assert_eq!(judged(10 * vsize, high, 10), Ok(()));
+        assert_eq!(judged(10 * vsize + 1, high, 10), Err("C16".to_owned()));
+        let poor = Coin { output: Some(output(999_999)), proven: true };
+        let negative = within_bounds(&transaction(0), &[poor], &FeeBounds::default());
+        assert_eq!(negative.unwrap_err().code(), "C17");
+    }
+}

@@ -9,7 +9,7 @@ use bitcoin::script::{Builder, PushBytesBuf};
 use bitcoin::taproot::{LeafVersion, TapLeafHash};
 use bitcoin::{Psbt, PublicKey, Script, ScriptBuf, Witness, XOnlyPublicKey};
 use miniscript::psbt::PsbtInputSatisfier;
-use miniscript::{ExtParams, Legacy, Miniscript, ScriptContext, Segwitv0, Tap};
+use miniscript::{ExtParams, Legacy, Miniscript, ScriptContext, Segwitv0, Tap, Terminal};
 use policies::wallet::secp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,12 +153,21 @@ where
     C::Key: Named,
 {
     let parsed = Miniscript::<C::Key, C>::parse_with_ext(script, &ExtParams::sane().raw_pkh())
-        .map_err(|_| Way::Unknown("its script is no miniscript that is safe to finalise"))?
-        .substitute_raw_pkh(known);
+        .map_err(|_| Way::Unknown("its script is no miniscript that is safe to finalise"))?;
     parsed.satisfy(PsbtInputSatisfier::new(psbt, at)).map_err(|_| {
-        let missing: BTreeSet<_> =
-            parsed.iter_pk().filter(|key| !has_signed(key)).map(|key| key.named()).collect();
-        if missing.is_empty() { Way::Closed } else { Way::Missing(missing) }
+        let hashes = || {
+            parsed.iter().filter_map(|part| {
+                if let Terminal::RawPkH(hash) = &part.node { Some(known.get(hash).cloned()) } else { None }
+            })
+        };
+        let keys = parsed.iter_pk().chain(hashes().flatten());
+        let missing: BTreeSet<_> = keys.filter(|key| !has_signed(key)).map(|key| key.named()).collect();
+        // A key that the file does not tell cannot be named, and has not signed.
+        if missing.is_empty() && hashes().all(|key| key.is_some()) {
+            Way::Closed
+        } else {
+            Way::Missing(missing)
+        }
     })
 }
 

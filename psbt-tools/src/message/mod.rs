@@ -6,10 +6,12 @@
 
 mod bip137;
 mod engine;
+pub mod partial;
 pub mod proof;
 pub mod reserves;
 mod script;
 pub mod signature;
+pub mod signing;
 
 use bitcoin::absolute::LockTime;
 use bitcoin::transaction::Version;

@@ -20,7 +20,17 @@ const GLOBAL_MESSAGE: Key = Key { type_value: 0x09, key: Vec::new() };
 /// # Errors
 /// [`SignatureError::PreviousTransaction`] for a legacy coin that `evidence` does not prove.
 pub fn unsigned(message: &Message, to_sign: &ToSign, evidence: &Evidence) -> Result<Psbt, SignatureError> {
-    let mut psbt = with_coins(to_sign, to_sign.transaction(), evidence)?;
+    unsigned_nested(message, to_sign, evidence, false)
+}
+
+/// The same where it is known whether `p2sh` scripts are nested segwit, which then need no previous transaction.
+pub(super) fn unsigned_nested(
+    message: &Message,
+    to_sign: &ToSign,
+    evidence: &Evidence,
+    nested: bool,
+) -> Result<Psbt, SignatureError> {
+    let mut psbt = with_coins(to_sign, |_| nested, evidence)?;
     psbt.unknown.insert(GLOBAL_MESSAGE, message.as_bytes().to_vec());
     Ok(psbt)
 }
@@ -31,7 +41,9 @@ pub(super) fn finalised(
     signed: &Transaction,
     evidence: &Evidence,
 ) -> Result<Psbt, SignatureError> {
-    let mut psbt = with_coins(to_sign, signed, evidence)?;
+    // A p2sh script may be nested segwit, which only its satisfaction shows.
+    let nested = |at: usize| signed.input.get(at).is_some_and(|txin| !txin.witness.is_empty());
+    let mut psbt = with_coins(to_sign, nested, evidence)?;
     let mut given = BTreeSet::new();
     for (input, txin) in psbt.inputs.iter_mut().zip(&signed.input) {
         input.final_script_sig = (!txin.script_sig.is_empty()).then(|| txin.script_sig.clone());
@@ -101,7 +113,11 @@ pub(super) fn coins(psbt: &Psbt, message: &Message, address: &Script) -> Result<
 }
 
 /// The unsigned PSBT with what every input spends.
-fn with_coins(to_sign: &ToSign, signed: &Transaction, evidence: &Evidence) -> Result<Psbt, SignatureError> {
+fn with_coins(
+    to_sign: &ToSign,
+    nested: impl Fn(usize) -> bool,
+    evidence: &Evidence,
+) -> Result<Psbt, SignatureError> {
     let mut psbt = Psbt {
         unsigned_tx: to_sign.transaction().clone(),
         version: 0,
@@ -112,7 +128,7 @@ fn with_coins(to_sign: &ToSign, signed: &Transaction, evidence: &Evidence) -> Re
         outputs: vec![Default::default(); to_sign.transaction().output.len()],
     };
     for (at, ((input, txin), output)) in
-        psbt.inputs.iter_mut().zip(&signed.input).zip(to_sign.prevouts()).enumerate()
+        psbt.inputs.iter_mut().zip(&to_sign.transaction().input).zip(to_sign.prevouts()).enumerate()
     {
         let previous = match at {
             0 => Some(to_sign.to_spend()),
@@ -120,8 +136,7 @@ fn with_coins(to_sign: &ToSign, signed: &Transaction, evidence: &Evidence) -> Re
         };
         input.non_witness_utxo = previous.cloned();
         let script = &output.script_pubkey;
-        // A p2sh script may be nested segwit, which only its satisfaction shows.
-        if script.is_witness_program() || (script.is_p2sh() && !txin.witness.is_empty()) {
+        if script.is_witness_program() || (script.is_p2sh() && nested(at)) {
             input.witness_utxo = Some(output.clone());
         } else if previous.is_none() {
             return Err(SignatureError::PreviousTransaction(at.saturating_sub(1)));

@@ -51,3 +51,29 @@ impl<'a> Cursor<'a> {
         self.take(place, len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_has_one_form_from_the_first_number_that_needs_it() {
+        let count = |bytes: &[u8]| Cursor::new(bytes).count("here").ok();
+        for (bytes, number) in [
+            (vec![0xfc], 0xfc),
+            (vec![0xfd, 0xfd, 0], 0xfd),
+            (vec![0xfd, 0xff, 0xff], 0xffff),
+            (vec![0xfe, 0, 0, 1, 0], 0x1_0000),
+            (vec![0xff, 0, 0, 0, 0, 1, 0, 0, 0], 0x1_0000_0000),
+        ] {
+            assert_eq!(count(&bytes), Some(number));
+        }
+        for longer in [
+            vec![0xfd, 0xfc, 0],
+            vec![0xfe, 0xff, 0xff, 0, 0],
+            vec![0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0],
+        ] {
+            assert_eq!(count(&longer), None);
+        }
+    }
+}

@@ -244,3 +244,87 @@ fn proprietary(keydata: &[u8]) -> Result<(), String> {
         .map(|_| ())
         .map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const XPUB: usize = 78;
+
+    fn key(kind: u8, keydata: &[u8]) -> Vec<u8> {
+        [&[kind], keydata].concat()
+    }
+
+    fn fits(map: Map, kind: u8, keydata: &[u8], value: &[u8]) -> bool {
+        [Version::Zero, Version::Two]
+            .iter()
+            .any(|version| check(*version, map, &key(kind, keydata), value).is_ok())
+    }
+
+    fn point(first: u8) -> Vec<u8> {
+        [&[first], &[1; 32][..]].concat()
+    }
+
+    #[test]
+    fn a_derivation_is_of_a_public_key_and_has_whole_steps() {
+        for (map, kind) in [(Map::Input, 0x06), (Map::Output, 0x02)] {
+            assert!(fits(map, kind, &point(2), &[0; 8]));
+            assert!(!fits(map, kind, &point(4), &[0; 8]), "the first byte of 33 is 2 or 3");
+            assert!(!fits(map, kind, &point(2), &[0; 9]), "a step is four bytes");
+        }
+        let mut xpub = [0; XPUB];
+        xpub[4] = 1;
+        assert!(fits(Map::Global, 0x01, &xpub, &[0; 8]));
+        assert!(!fits(Map::Global, 0x01, &xpub, &[0; 4]), "one step less than the depth");
+        assert!(!fits(Map::Global, 0x01, &xpub, &[0; 9]), "a step is four bytes");
+    }
+
+    #[test]
+    fn a_signature_is_of_a_public_key_and_a_leaf_behind_a_whole_proof() {
+        assert!(fits(Map::Input, 0x02, &point(3), &[0x30; 71]));
+        assert!(!fits(Map::Input, 0x02, &point(5), &[0x30; 71]));
+        assert!(fits(Map::Input, 0x15, &[0xc0; 65], &[0x51, 0xc0]));
+        assert!(!fits(Map::Input, 0x15, &[0xc0; 66], &[0x51, 0xc0]));
+    }
+
+    #[test]
+    fn nonces_name_two_keys_and_a_leaf_or_none() {
+        let keys = [point(2), point(3)].concat();
+        for kind in [0x1b, IN_MUSIG2_PARTIAL_SIG] {
+            let value = vec![0; if kind == 0x1b { 66 } else { 32 }];
+            assert!(fits(Map::Input, kind, &keys, &value));
+            assert!(fits(Map::Input, kind, &[&keys[..], &[7; 32]].concat(), &value));
+            assert!(!fits(Map::Input, kind, &[&keys[..], &[7; 31]].concat(), &value));
+            assert!(!fits(Map::Input, kind, &[point(2), point(4)].concat(), &value));
+        }
+        for (map, kind) in [(Map::Input, 0x1a), (Map::Output, 0x08)] {
+            assert!(fits(map, kind, &point(2), &keys));
+            assert!(!fits(map, kind, &point(4), &keys));
+            assert!(!fits(map, kind, &point(2), &[point(2), point(4)].concat()));
+        }
+    }
+
+    #[test]
+    fn a_proprietary_key_has_an_identifier_and_a_subtype() {
+        for map in [Map::Global, Map::Input, Map::Output] {
+            assert!(fits(map, PROPRIETARY, &[1, b'x', 5], &[]));
+            assert!(!fits(map, PROPRIETARY, &[1, b'x'], &[]), "no subtype");
+            assert!(!fits(map, PROPRIETARY, &[2, b'x'], &[]), "half an identifier");
+        }
+    }
+
+    #[test]
+    fn a_wrong_length_is_told_with_the_lengths_that_are_right() {
+        let expected = |map, kind, keydata: &[u8], value: &[u8]| {
+            let said = check(Version::Zero, map, &key(kind, keydata), value).unwrap_err();
+            said.split_once("expected ").map(|(_, lengths)| lengths.to_owned())
+        };
+        assert_eq!(expected(Map::Input, 0x17, &[], &[0; 31]).as_deref(), Some("32"));
+        assert_eq!(expected(Map::Input, 0x1b, &[0; 65], &[0; 66]).as_deref(), Some("66 to 98"));
+        assert_eq!(expected(Map::Output, OUT_TAP_TREE, &[], &[0]).as_deref(), Some("at least 3"));
+        let said = |key: &[u8], value: &[u8]| check(Version::Zero, Map::Input, key, value).unwrap_err();
+        assert!(said(&key(0x02, &point(5)), &[0x30; 71]).ends_with("its key and value do not fit together"));
+        let version = check(Version::Two, Map::Global, &[GLOBAL_TX_VERSION], &[1, 0, 0, 0]).unwrap_err();
+        assert!(version.ends_with("the value 01000000 is not allowed"), "{version}");
+    }
+}

@@ -21,3 +21,18 @@ fn parse(value: &[u8]) -> Option<TapTree> {
     }
     TapTree::try_from(builder).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_the_same_in_another_order_and_another_with_another_leaf() {
+        // Depth, version and script of each leaf: `OP_1` and `OP_2`, then `OP_3` in place of the second.
+        let leaf = |number: u8| [1, 0xc0, 1, 0x50 + number];
+        let tree = |one, other| [leaf(one), leaf(other)].concat();
+        assert!(is_same(&tree(1, 2), &tree(1, 2)) && is_same(&tree(1, 2), &tree(2, 1)));
+        assert!(!is_same(&tree(1, 2), &tree(1, 3)));
+        assert!(!is_same(&leaf(1), &leaf(1)), "half a tree is none");
+    }
+}

@@ -1,10 +1,29 @@
 //! Bitcoin Core's `listdescriptors`, and what its `importdescriptors` takes.
 
 use super::{Fault, Found, descriptor, json};
-use serde_json::Value;
+use policies::wallet::{Branch, Wallet};
+use serde_json::{Value, json};
 
 /// Most descriptors that are looked at.
 const MAX_DESCRIPTORS: usize = 1_000;
+
+/// Addresses that Core looks for at first on each branch.
+const LAST_INDEX: u32 = 999;
+
+/// Both descriptors for `importdescriptors`. Without a birthday Core looks through the whole chain: coins that it does not
+/// see are worse than hours.
+pub(super) fn write(wallet: &Wallet, birthday: Option<u64>) -> Value {
+    let entry = |branch: Branch| {
+        json!({
+            "desc": wallet.descriptor(branch),
+            "active": true,
+            "internal": branch == Branch::Internal,
+            "range": [0, LAST_INDEX],
+            "timestamp": birthday.unwrap_or(0),
+        })
+    };
+    Branch::ALL.into_iter().map(entry).collect()
+}
 
 /// One wallet: the active pair if there is exactly one, else the only descriptor or pair.
 pub(super) fn read(value: &Value) -> Result<Found, Fault> {

@@ -13,6 +13,9 @@ mod key;
 mod slip132;
 mod sparrow;
 mod specter;
+mod target;
+
+pub use target::{Target, write};
 
 use crate::Error;
 use bitcoin::{Network, NetworkKind};
@@ -146,7 +149,8 @@ impl WalletFile {
     /// The wallet on a network.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when the file is of another network, or its descriptors are no wallet.
+    /// [`Error::Malformed`] when the file is of another network, or its descriptors are no wallet. Check C09 when a key
+    /// stands twice where each must be another one.
     pub fn wallet(&self, network: Network) -> Result<Wallet, Error> {
         let title = self.format.title();
         if let Some(named) = self.network.filter(|named| *named != network) {
@@ -156,8 +160,11 @@ impl WalletFile {
             ));
         }
         Wallet::new(network, &self.descriptors).map_err(|error| {
-            let hint = Error::from(error.clone()).hint().unwrap_or_default();
-            Error::malformed(format!("{title}: {error}"), hint)
+            let error = Error::from(error);
+            if matches!(error, Error::Refused { .. }) {
+                return error;
+            }
+            Error::malformed(format!("{title}: {error}"), error.hint().unwrap_or_default())
         })
     }
 

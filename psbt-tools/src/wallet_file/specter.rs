@@ -1,7 +1,8 @@
 //! The JSON of Specter and of Fully Noded ("Wallet Export Spec"): a label and one descriptor, that of the receiving branch.
 
 use super::{Fault, Found, descriptor, json};
-use serde_json::Value;
+use policies::wallet::{Branch, Wallet};
+use serde_json::{Value, json};
 
 pub(super) fn read(value: &Value) -> Result<Found, Fault> {
     let name = json::text(value, "label")?.or(json::text(value, "name")?).map(str::to_owned);
@@ -17,6 +18,11 @@ pub(super) fn read(value: &Value) -> Result<Found, Fault> {
     }
     let (whole, note) = both_branches(body)?;
     Ok(Found { name, network: None, descriptors: vec![whole], notes: vec![note.to_owned()] })
+}
+
+/// The receiving descriptor under a label: change is taken to be on `/1/*`. The chain is looked through from its beginning.
+pub(super) fn write(wallet: &Wallet, name: &str) -> Value {
+    json!({"label": name, "blockheight": 0, "descriptor": wallet.descriptor(Branch::External)})
 }
 
 /// The descriptor with both branches: all keys end in `/0/*`, or none has a path.

@@ -3,6 +3,7 @@
 mod bip137;
 mod cli;
 mod hostile;
+mod partial;
 mod properties;
 mod reserves;
 mod signer;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use airlock_tests::company::stranger;
 use airlock_tests::peers::Descriptors;
 use bitcoin::absolute::LockTime;
 use bitcoin::bip32::Xpriv;
 use bitcoin::hashes::{Hash, sha256};
-use bitcoin::key::TapTweak;
 use bitcoin::secp256k1::{Keypair, Message, Scalar, Secp256k1};
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, Network, NetworkKind, OutPoint, Sequence, Transaction, TxIn, TxOut};
@@ -27,6 +26,9 @@ use policies::policy::Policy;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Branch, Keypath, ScriptKind, Wallet};
 use psbt_tools::import::{Context, import};
+
+/// Tells the time since some moment.
+pub type Clock = fn() -> Duration;
 
 /// Steps of the work, in their order.
 pub const STEPS: [&str; 5] = ["import", "bundle", "review", "sign", "export"];
@@ -146,7 +148,7 @@ impl Signer {
         psbt_tools::build::build(&spend, &Evidence::new(previous), &self.wallet).unwrap().serialize()
     }
 
-    /// From the file to the signed file, by the way that the programs take: what each of [`STEPS`] took.
+    /// From the file to the signed file, by the way that the programs take: what each of [`STEPS`] took by this clock.
     ///
     /// - `import`: the PSBT is read and every check of this side of the vault runs;
     /// - `bundle`: the spend is written and read thrice, on its way from the reader to the vault's review and signature;
@@ -156,14 +158,14 @@ impl Signer {
     ///
     /// Processes, the passphrase's derivation and the durable intent are left out: they cost a payment the same whatever
     /// its inputs.
-    pub fn sign(&self, file: Vec<u8>) -> [Duration; 5] {
+    pub fn sign(&self, file: Vec<u8>, now: Clock) -> [Duration; 5] {
         // A wallet keeps what it derived, and reader and vault are two processes.
         let (readers, vaults) = (wallet(self.kind, &self.keys), wallet(self.kind, &self.keys));
         let mut times = [Duration::ZERO; 5];
-        let mut clock = Instant::now();
+        let mut since = now();
         let mut lap = |step: usize| {
-            times[step] = clock.elapsed();
-            clock = Instant::now();
+            let until = now();
+            times[step] = until - std::mem::replace(&mut since, until);
         };
         let context = Context { network: Some(Network::Regtest), now: Some(1), ..Context::default() };
         let imported = import(file, std::slice::from_ref(&readers), &context).unwrap();
@@ -209,45 +211,65 @@ impl Signer {
         times
     }
 
-    /// What each of [`OPERATIONS`] takes for so many inputs, and nothing else, not even the hashes of BIP32:
+    /// What each of [`OPERATIONS`] takes for so many inputs, done once, and nothing else, not even the hashes of BIP32:
     ///
-    /// - `public`: a public key plus a tweak, the child of a branch, for each key of the script, which proves it ours;
-    /// - `secret`: a secret key plus a tweak, and its public key; for taproot the tweak of both (BIP341);
+    /// - `public`: a public key plus a tweak, the child of a branch, for each key of the script, and for taproot the
+    ///   output key's tweak (BIP341), which proves the script ours;
+    /// - `secret`: a secret key plus its tweaks, and its public key;
     /// - `sign`: ECDSA with low R, as Bitcoin Core grinds it, or BIP340;
     /// - `verify`: that signature.
-    pub fn floor(&self, inputs: u32) -> [Duration; 4] {
+    pub fn floor(&self, inputs: u32, now: Clock) -> [Duration; 4] {
         let secp = Secp256k1::new();
         let branch = Keypair::from_seckey_slice(&secp, &[7; 32]).unwrap();
+        // As random as the tweaks of BIP32: short ones are cheaper.
+        let digests = (1..=inputs).map(|index| sha256::Hash::hash(&index.to_be_bytes()).to_byte_array());
+        let digests: Vec<_> = digests.collect();
+        let tweak = |digest: &[u8; 32]| Scalar::from_be_bytes(*digest).unwrap();
         let mut times = [Duration::ZERO; 4];
-        for index in 1..=inputs {
-            // As random as the tweaks of BIP32: short ones are cheaper.
-            let tweak = sha256::Hash::hash(&index.to_be_bytes()).to_byte_array();
-            let message = Message::from_digest(tweak);
-            let tweak = Scalar::from_be_bytes(tweak).unwrap();
-            let mut clock = Instant::now();
-            let mut lap = |operation: usize| {
-                times[operation] += clock.elapsed();
-                clock = Instant::now();
-            };
+        let mut since = now();
+        let mut lap = |operation: usize| {
+            let until = now();
+            times[operation] = until - std::mem::replace(&mut since, until);
+        };
+        for digest in &digests {
             for _ in 0..if self.kind == Kind::Wsh { 3 } else { 1 } {
-                black_box(branch.public_key().add_exp_tweak(&secp, &tweak).unwrap());
+                let child = branch.public_key().add_exp_tweak(&secp, &tweak(digest)).unwrap();
+                if self.kind == Kind::Tr {
+                    black_box(child.x_only_public_key().0.add_tweak(&secp, &tweak(digest)).unwrap());
+                }
+                black_box(child);
             }
-            lap(0);
-            let child = branch.secret_key().add_tweak(&tweak).unwrap().keypair(&secp);
-            if self.kind == Kind::Tr {
-                let child = child.tap_tweak(&secp, None).to_keypair();
-                lap(1);
-                let signature = secp.sign_schnorr_no_aux_rand(&message, &child);
-                lap(2);
+        }
+        lap(0);
+        let tweaked = |digest| branch.secret_key().add_tweak(&tweak(digest)).unwrap();
+        let child = |digest| tweaked(digest).keypair(&secp);
+        if self.kind == Kind::Tr {
+            let child = |digest| tweaked(digest).add_tweak(&tweak(digest)).unwrap().keypair(&secp);
+            let children: Vec<_> = digests.iter().map(child).collect();
+            lap(1);
+            let signed = digests.iter().zip(&children).map(|(digest, child)| {
+                let message = Message::from_digest(*digest);
+                (message, secp.sign_schnorr_no_aux_rand(&message, child), child)
+            });
+            let signed: Vec<_> = signed.collect();
+            lap(2);
+            for (message, signature, child) in signed {
                 secp.verify_schnorr(&signature, &message, &child.x_only_public_key().0).unwrap();
-            } else {
-                lap(1);
-                let signature = secp.sign_ecdsa_low_r(&message, &child.secret_key());
-                lap(2);
+            }
+        } else {
+            let children: Vec<_> = digests.iter().map(child).collect();
+            lap(1);
+            let signed = digests.iter().zip(&children).map(|(digest, child)| {
+                let message = Message::from_digest(*digest);
+                (message, secp.sign_ecdsa_low_r(&message, &child.secret_key()), child)
+            });
+            let signed: Vec<_> = signed.collect();
+            lap(2);
+            for (message, signature, child) in signed {
                 secp.verify_ecdsa(&message, &signature, &child.public_key()).unwrap();
             }
-            lap(3);
         }
+        lap(3);
         times
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use airlock_tests::planted::Planted;
 use airlock_tests::programs::{root, run};
 
 use crate::edits::{EDITS, Edit};
@@ -25,33 +26,46 @@ pub fn run_all() -> BTreeMap<String, String> {
 fn build() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     let target = test.ancestors().nth(3).expect("tests run below target/PROFILE/deps");
-    let workspace = target.join("switched-off");
+    let mut planted = Planted::new(target.join("switched-off"));
     let manifest = read("Cargo.toml");
     let rest = &manifest[manifest.find("[workspace.package]").expect("a section")..];
     let members = [PACKAGES.as_slice(), &["switched-off"]].concat();
     let listed = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{rest}");
-    write(&workspace.join("Cargo.toml"), &listed);
-    fs::copy(root().join("Cargo.lock"), workspace.join("Cargo.lock")).expect("the lock file");
+    planted.write("Cargo.toml", &listed);
+    planted.write("Cargo.lock", &read("Cargo.lock"));
     let mut applied = 0;
     for package in PACKAGES {
         let manifest = read(&format!("{package}/Cargo.toml"));
         let manifest = manifest.split("[dev-dependencies]").next().expect("its beginning");
-        write(&workspace.join(package).join("Cargo.toml"), manifest);
-        copy(&workspace, &Path::new(package).join("src"), &mut applied);
+        let folder = Path::new(package);
+        planted.write(folder.join("Cargo.toml"), manifest);
+        let sources = folder.join("src");
+        planted.copy(&root().join(&sources), &sources, &mut |file, text| {
+            let file = sources.join(file);
+            EDITS.iter().filter(|edit| file == Path::new(edit.file)).fold(
+                text,
+                |text, Edit { from, to, .. }| {
+                    assert_eq!(text.matches(from).count(), 1, "`{from}` in {}", file.display());
+                    applied += 1;
+                    text.replace(from, to)
+                },
+            )
+        });
     }
     assert_eq!(applied, EDITS.len(), "every edit has one place");
-    plant(&workspace.join("switched-off"));
+    plant(&mut planted);
+    planted.prune();
     let built = run(Command::new(env!("CARGO"))
         .args(["build", "--offline", "-p", "switched-off"])
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_INCREMENTAL", "0")
-        .current_dir(&workspace));
+        .current_dir(planted.folder()));
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     target.join("debug/switched-off")
 }
 
 /// The program: this corpus, over the copied packages.
-fn plant(folder: &Path) {
+fn plant(planted: &mut Planted) {
     let tests = root().join("tests");
     let dependencies =
         ["bitcoin", "cold-vault", "cold-wire", "ed25519-dalek", "policies", "psbt-tools", "tempfile"]
@@ -60,39 +74,12 @@ fn plant(folder: &Path) {
     let manifest = format!(
         "[package]\nname = \"switched-off\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependencies}"
     );
-    write(&folder.join("Cargo.toml"), &manifest);
+    planted.write("switched-off/Cargo.toml", &manifest);
     let main =
         read("tests/tests/hostile_corpus/switched_off.rs").replace("TESTS", &tests.display().to_string());
-    write(&folder.join("src/main.rs"), &main);
+    planted.write("switched-off/src/main.rs", &main);
 }
 
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
-/// Copies a folder with the edits of its files.
-fn copy(workspace: &Path, folder: &Path, applied: &mut usize) {
-    for entry in fs::read_dir(root().join(folder)).expect("a folder") {
-        let path = folder.join(entry.expect("an entry").file_name());
-        if root().join(&path).is_dir() {
-            copy(workspace, &path, applied);
-            continue;
-        }
-        let Ok(mut text) = fs::read_to_string(root().join(&path)) else { continue };
-        for Edit { from, to, .. } in EDITS.iter().filter(|edit| path == Path::new(edit.file)) {
-            assert_eq!(text.matches(from).count(), 1, "`{from}` in {}", path.display());
-            text = text.replace(from, to);
-            *applied += 1;
-        }
-        write(&workspace.join(&path), &text);
-    }
-}
-
-/// Leaves a file alone that says this already: cargo goes by its time.
-fn write(path: &Path, text: &str) {
-    if fs::read_to_string(path).is_ok_and(|there| there == text) {
-        return;
-    }
-    fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
-    fs::write(path, text).expect("it can be written");
 }

@@ -21,42 +21,54 @@ use crate::corpus::attempt::{Attempt, Tampering, attempt};
 use crate::corpus::desk::Desk;
 use crate::corpus::payment::Payment;
 use crate::corpus::purse::{Kind, Purse, WORDS, vault_seed};
+use crate::corpus::row::Off;
 use crate::corpus::rows::ownership::{paid_by, take_input};
 
 /// A descriptor that must not be registered.
+#[derive(Clone, Copy)]
 pub struct Registration {
     pub name: &'static str,
+    pub off: Off,
     /// From the honest descriptor and the key expressions of the vault and of two others, without branch.
     pub descriptor: fn(&str, [&str; 3]) -> String,
 }
 
+const NO_KEY: Off = Off::Never("no key here stands in it by its own origin, and so none could sign");
+const NO_WALLET: Off = Off::Never("no wallet is read from it");
+
 pub const REGISTRATIONS: &[Registration] = &[
     Registration {
         name: "the own key twice",
+        off: Off::Alone,
         descriptor: |_, [own, one, _]| {
             format!("wsh(sortedmulti(2,{own}/<0;1>/*,{own}/<2;3>/*,{one}/<0;1>/*))")
         },
     },
     Registration {
         name: "a cosigner twice",
+        off: Off::Alone,
         descriptor: |_, [own, one, _]| {
             format!("wsh(sortedmulti(2,{own}/<0;1>/*,{one}/<0;1>/*,{one}/<2;3>/*))")
         },
     },
     Registration {
         name: "no own key",
+        off: NO_KEY,
         descriptor: |_, [_, one, two]| format!("wsh(sortedmulti(1,{one}/<0;1>/*,{two}/<0;1>/*))"),
     },
     Registration {
         name: "the own key under another path",
+        off: NO_KEY,
         descriptor: |honest, [own, ..]| honest.replace(own, &own.replace("48'/1'/0'/2'", "48'/1'/9'/2'")),
     },
     Registration {
         name: "the own key under another fingerprint",
+        off: NO_KEY,
         descriptor: |honest, [own, ..]| honest.replace(own, &format!("[00000000{}", &own[9..])),
     },
     Registration {
         name: "a stranger's key under the own origin",
+        off: NO_KEY,
         descriptor: |_, [own, one, two]| {
             let (origin, _) = own.split_once(']').unwrap();
             let (_, xpub) = two.split_once(']').unwrap();
@@ -65,12 +77,22 @@ pub const REGISTRATIONS: &[Registration] = &[
     },
     Registration {
         name: "a checksum of another descriptor",
+        off: NO_WALLET,
         descriptor: |honest, _| format!("{honest}#qqqqqqqq"),
     },
-    Registration { name: "both branches alike", descriptor: |honest, _| honest.replace("<0;1>", "<0;0>") },
-    Registration { name: "keys without a range", descriptor: |honest, _| honest.replace("/<0;1>/*", "/0/0") },
+    Registration {
+        name: "both branches alike",
+        off: NO_WALLET,
+        descriptor: |honest, _| honest.replace("<0;1>", "<0;0>"),
+    },
+    Registration {
+        name: "keys without a range",
+        off: NO_WALLET,
+        descriptor: |honest, _| honest.replace("/<0;1>/*", "/0/0"),
+    },
     Registration {
         name: "an account of the own seed that no key here is for",
+        off: Off::Alone,
         descriptor: |_, [_, one, two]| {
             let other = Purse::of(Kind::Leaf, &vault_seed());
             let key = expression(&other, 0);
@@ -79,6 +101,9 @@ pub const REGISTRATIONS: &[Registration] = &[
     },
 ];
 
+/// The wallets whose inputs and messages are tried.
+pub const KINDS: [Kind; 5] = [Kind::Wpkh, Kind::Tr, Kind::Pkh, Kind::Wsh, Kind::Leaf];
+
 /// A vault that waits for its cosigners' wallet.
 pub fn waiting() -> (Desk, Purse) {
     let entropy = Entropy::from_words(WORDS).unwrap_or_else(|_| panic!("words"));
@@ -86,6 +111,10 @@ pub fn waiting() -> (Desk, Purse) {
 }
 
 impl Registration {
+    pub fn title(&self) -> String {
+        format!("C09 {}", self.name)
+    }
+
     /// The code with which it is refused; `None` when it would be registered. Nothing is written before consent.
     pub fn refused(&self, desk: &mut Desk, purse: &Purse) -> Option<String> {
         let keys = [0, 1, 2].map(|key| expression(purse, key));
@@ -116,6 +145,14 @@ pub fn attached(desk: &mut Desk, kind: Kind, foreign: bool) -> Result<Vec<u8>, E
     }
     let imported = import(psbt.serialize(), &desk.wallets(), &Context::default()).expect("a PSBT");
     imported.with_signatures(&signatures, &[])
+}
+
+/// What it takes for the file to hold it.
+pub fn attached_off(kind: Kind) -> Off {
+    match kind {
+        Kind::Tr | Kind::Leaf => Off::Never("a taproot input has no field for another key's signature"),
+        _ => Off::With(&[28]),
+    }
 }
 
 /// The transaction that a BIP322 signature is made of, as a PSBT to be paid (C32).

@@ -6,6 +6,9 @@ mod authority;
 mod company;
 #[path = "TESTS/tests/hostile_corpus/corpus/mod.rs"]
 mod corpus;
+#[allow(dead_code, reason = "the honest ones are run elsewhere")]
+#[path = "TESTS/tests/hostile_corpus/elsewhere.rs"]
+mod elsewhere;
 
 /// What a company asks of a vault of its own; here it has none.
 mod vault {
@@ -40,7 +43,24 @@ fn main() {
             28 | 33 => came.is_signed(),
             _ => came.signatures.is_some(),
         };
-        println!("{}\t{} {:?}", fixture.name(), if signed { "signed" } else { "not signed" }, came.said);
+        say(&fixture.name(), signed, &came.said);
+    }
+    for kind in elsewhere::KINDS {
+        // A signature at a stranger's input does not verify there either.
+        switch_off(&[12, 28]);
+        let attached = elsewhere::attached(&mut desk, kind, true);
+        switch_off(&[32]);
+        let message = elsewhere::message(&mut desk, kind);
+        switch_off(&[]);
+        say(&format!("C12 {}", kind.name()), attached.is_ok(), &[format!("{:?}", attached.err())]);
+        say(&format!("C32 {}", kind.name()), message.signatures.is_some(), &message.said);
+    }
+    let (mut waiting, purse) = elsewhere::waiting();
+    for registration in elsewhere::REGISTRATIONS {
+        switch_off(&[9]);
+        let refused = registration.refused(&mut waiting, &purse);
+        switch_off(&[]);
+        say(&registration.title(), refused.is_none(), &[format!("{refused:?}")]);
     }
     let mut office = authority::Office::open();
     for case in authority::CASES {
@@ -48,6 +68,10 @@ fn main() {
         let came = office.hostile(case);
         switch_off(&[]);
         let signed = came.signatures.is_some();
-        println!("{}\t{} {:?}", case.title(), if signed { "signed" } else { "not signed" }, came.said);
+        say(&case.title(), signed, &came.said);
     }
+}
+
+fn say(name: &str, signed: bool, said: &[String]) {
+    println!("{name}\t{} {said:?}", if signed { "signed" } else { "not signed" });
 }

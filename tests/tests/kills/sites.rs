@@ -253,11 +253,14 @@ fn gone(child: &Child) {
     }
 }
 
-/// Whether the group has a process that is more than an exit code that nobody asked for.
+/// Whether the group has a thread that is more than an exit code that nobody asked for. A process whose first thread is
+/// gone may have another that still dies, and holds its files so long.
 fn runs(group: u32) -> bool {
     let group = group.to_string();
-    std::fs::read_dir("/proc").unwrap().any(|entry| {
-        let stat = std::fs::read_to_string(entry.unwrap().path().join("stat")).unwrap_or_default();
+    let threads =
+        |process: std::fs::DirEntry| std::fs::read_dir(process.path().join("task")).into_iter().flatten();
+    std::fs::read_dir("/proc").unwrap().flatten().flat_map(threads).flatten().any(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
         // proc(5): the name stands in parentheses; state, parent and group follow.
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().take(3).collect();
         matches!(fields[..], [state, _, of] if of == group && !matches!(state, "Z" | "X"))

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bitcoin::OutPoint;
+use bitcoin::{OutPoint, Sequence};
 use policies::request::{Recipient, SignedRequest};
 use psbt_tools::display;
 use psbt_tools::money::parse_amount;
@@ -12,7 +12,7 @@ use super::terms::{
     Facts, FeeOptions, LEAST_RATE, Leaving, can_be_written, expiry, has_typed_fee, parse_duration, random,
 };
 use super::{now, open_chain, unix_time};
-use crate::coins::{Coin, CoinState, unspent};
+use crate::coins::{Coin, free};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::output::Output;
@@ -86,11 +86,14 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         eprintln!("note: {} goes back to the wallet, and stays so", payment.name());
     }
     let bound = bound(&store, &wallet, &rivals, last.request.anchor)?;
-    let mut free: Vec<Coin> = unspent(&store, Some(wallet.row.id))?;
-    free.retain(|coin| coin.state == CoinState::Confirmed);
     // It spends by the same path: the signers of another one were not asked for.
     let locks = locks_of(&last.spend);
-    let mut free = Ripeness::of(&store, &locks, free)?.ripe;
+    let age = |sequence: Sequence| sequence.to_relative_lock_time();
+    if last.spend.inputs().iter().any(|input| age(input.sequence) != age(locks.sequence)) {
+        let reason = "its inputs take different paths, as another program has built it".to_owned();
+        return Err(Error::NotReplaceable { payment: payment.name(), reason });
+    }
+    let mut free = Ripeness::of(&store, &locks, free(&store, wallet.row.id)?)?.ripe;
     free.sort_by_key(|coin| std::cmp::Reverse((coin.value, coin.outpoint)));
     let recipients = if args.to_self { Vec::new() } else { last.request.recipients.clone() };
     let (asked, approvals) = match usable(&store, &wallet, last, &recipients)? {
@@ -191,7 +194,7 @@ fn bound(store: &Store, wallet: &OpenWallet, rivals: &[&Attempt], anchor: OutPoi
             let row = rows.iter().find(|row| row.outpoint == outpoint);
             let row = row.ok_or(Error::CorruptStore("attempt without its coin"))?;
             if row.height.is_none() && !row.in_mempool {
-                let reason = "its own transaction is neither in a block nor in the mempool";
+                let reason = "its own transaction is neither in a block nor in the mempool".into();
                 return Err(Error::CoinUnavailable { outpoint, reason });
             }
             Ok(Coin::bound(row))
@@ -239,7 +242,7 @@ fn write(
     let is_same =
         payment.attempts.iter().rev().nth(1).is_some_and(|before| before.request == attempt.request);
     let approvals = store.approvals(attempt.request.id())?.len();
-    let leaving = Leaving { payment, attempt, wallet, facts, is_resumed, output: &args.output };
+    let leaving = Leaving { payment, attempt, wallet, facts, is_resumed, path: None, output: &args.output };
     let file = display::escape(&args.output.to_string_lossy());
     let next = match wallet.authority() {
         Some(_) if is_same => {

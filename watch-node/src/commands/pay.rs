@@ -8,18 +8,20 @@ use policies::wallet::Locks;
 use psbt_tools::export::attach_signatures;
 use psbt_tools::money::{amount_text, parse_amount};
 use psbt_tools::{display, files};
+use serde_json::json;
 
 use super::terms::{
     Facts, FeeOptions, Leaving, can_be_written, expiry, has_typed_fee, parse_duration, random,
 };
 use super::{address_of, now, unix_time};
 use crate::assembly::requested;
-use crate::coins::{Balance, Coin, CoinState, unspent};
+use crate::coins::{Balance, Coin, CoinState, free, unspent};
 use crate::completion::{Completion, Terms};
 use crate::cosigning::signatures_in;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::order::Order;
+use crate::outlook::Outlook;
 use crate::output::Output;
 use crate::path::{Path as SpendingPath, Ripeness, locks_of};
 use crate::payment::{evidence_for, heads};
@@ -117,24 +119,26 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         false => Ripeness::of(&store, &locks, confirmed)?,
     };
     if let (Some(opens), true) = (ripeness.next(), ripeness.ripe.is_empty()) {
-        return Err(Error::PathClosed {
+        let outlook = Outlook::of(&store, &wallet.rules, &free(&store, wallet.row.id)?)?;
+        let refusal = Error::PathClosed {
             path: path.number,
             text: path_texts(&wallet.rules).swap_remove(path.number.saturating_sub(1)),
             opens: opens.text(),
-        });
+        };
+        return Ok(Output::refused(outlook.text(), json!({"outlook": outlook.json()}), refusal));
     }
-    let free = ripeness.ripe.iter();
+    let ripe = ripeness.ripe.iter();
     let coins: Vec<Coin> = if !args.coin.is_empty() {
         named(&all, &ripeness, &args.coin)?
     } else if is_to_self {
-        let coins = consolidate(free.clone(), &wallet.rules, rate);
-        match free.count().saturating_sub(coins.len()) {
+        let coins = consolidate(ripe.clone(), &wallet.rules, rate);
+        match ripe.count().saturating_sub(coins.len()) {
             0 => {}
             left => eprintln!("note: {left} coins stay: not worth this fee, or too many for one transaction"),
         }
         coins.into_iter().cloned().collect()
     } else {
-        free.cloned().collect()
+        ripe.cloned().collect()
     };
     let facts = Facts::gather(dir, &store, &wallet)?;
     let order = Order {
@@ -234,7 +238,8 @@ fn write(
     is_resumed: bool,
 ) -> Result<Output> {
     let attempt = payment.last()?;
-    let leaving = Leaving { payment, attempt, wallet, facts, is_resumed, output: &args.output };
+    let leaving =
+        Leaving { payment, attempt, wallet, facts, is_resumed, path: args.path, output: &args.output };
     leaving.write(store, &leaving.first_step())
 }
 
@@ -284,7 +289,8 @@ fn recipients(args: &Args, network: Network) -> Result<Vec<Recipient>> {
 fn named(all: &[Coin], ripeness: &Ripeness, wanted: &[OutPoint]) -> Result<Vec<Coin>> {
     let mut coins: Vec<Coin> = Vec::new();
     for outpoint in wanted {
-        let unavailable = |reason| Error::CoinUnavailable { outpoint: *outpoint, reason };
+        let unavailable =
+            |reason: &str| Error::CoinUnavailable { outpoint: *outpoint, reason: reason.into() };
         if coins.iter().any(|coin| coin.outpoint == *outpoint) {
             return Err(unavailable("it is named twice"));
         }
@@ -292,8 +298,8 @@ fn named(all: &[Coin], ripeness: &Ripeness, wanted: &[OutPoint]) -> Result<Vec<C
             .iter()
             .find(|coin| coin.outpoint == *outpoint)
             .ok_or_else(|| unavailable("it is no unspent coin of this wallet"))?;
-        if ripeness.waiting.iter().any(|(_, waiting)| waiting.outpoint == *outpoint) {
-            return Err(unavailable("its timelock on this path has not passed"));
+        if let Some((opens, _)) = ripeness.waiting.iter().find(|(_, waiting)| waiting.outpoint == *outpoint) {
+            return Err(unavailable(&format!("this path's timelock lets it go {}", opens.text())));
         }
         match coin.state {
             CoinState::Confirmed => coins.push(coin.clone()),

@@ -42,6 +42,11 @@ pub struct Args {
 ///
 /// Errors: [`Error::Stale`] when blocks are missing, [`Error::NoCoins`] for a wallet without any.
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
+    if let Some(name) = (1..).zip(&args.wallet).find_map(|(after, name): (usize, _)| {
+        args.wallet.iter().skip(after).any(|other| other == name).then_some(name)
+    }) {
+        return Err(Error::Usage { what: display::escape(name), reason: "it is named twice".to_owned() });
+    }
     let store = Store::open(dir)?;
     can_be_written(&args.output)?;
     let network = store.network()?;

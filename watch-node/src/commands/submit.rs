@@ -2,28 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use bitcoin::{Amount, Psbt, Transaction};
-use policies::check::Check;
-use policies::codec::Canonical;
-use policies::examine::FeeBounds;
-use policies::request::{Recipient, SignedRequest};
-use psbt_tools::envelope::Kind;
-use psbt_tools::export::{attach_signatures, same_transaction};
-use psbt_tools::finalize::{extract, finalize};
-use psbt_tools::import::{Context, Imported, import};
+use bitcoin::{Amount, Transaction};
+use policies::request::Recipient;
 use psbt_tools::{display, files};
 use serde_json::{Value, json};
 
 use super::payments::parse_number;
 use super::{Chain, open_chain, unix_time};
-use crate::assembly::{PREIMAGE_LEN, assembled, is_preimage, preimages_in, requested};
+use crate::assembly::PREIMAGE_LEN;
 use crate::chain::{Acceptance, script};
 use crate::coins::{CoinState, unspent};
-use crate::cosigning::{Cosigning, signatures_in};
-use crate::documents::{Taken, take};
+use crate::cosigning::Cosigning;
+use crate::documents::Taken;
 use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::payment::{spent_outputs, unsigned_txid};
+use crate::payment::spent_outputs;
+use crate::returned::{Returned, take_in};
 use crate::stage::{Stage, Stages};
 use crate::store::{Attempt, Payment, Store};
 use crate::wallet::OpenWallet;
@@ -63,7 +57,10 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let mut returned: Vec<Returned<'_>> = Vec::new();
     let mut failure = None;
     for file in &args.file {
-        match take_in(&mut store, &wallets, &preimages, file) {
+        let taken = files::read(file, files::DEFAULT_LIMIT)
+            .map_err(Error::from)
+            .and_then(|bytes| take_in(&mut store, &wallets, &preimages, bytes, unix_time()));
+        match taken {
             Ok(new) => match returned.iter_mut().find(|known| known.attempt.id == new.attempt.id) {
                 Some(known) => known.join(new),
                 None => returned.push(new),
@@ -75,7 +72,8 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         }
     }
     let mut texts = Vec::new();
-    let (mut submitted, mut waiting, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut submitted, mut waiting) = (Vec::new(), Vec::new());
+    let mut lacking: Vec<(&Returned<'_>, bool)> = Vec::new();
     for returned in &returned {
         match returned.transaction(&store)? {
             Some(transaction) => {
@@ -85,10 +83,11 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
                 submitted.push(json);
             }
             None => {
-                let (text, json) = returned.incomplete(&store)?;
+                let cosigning = returned.cosigning(&store)?;
+                let (text, json) = incomplete(returned, &cosigning);
                 texts.push(text);
                 waiting.push(json);
-                names.push(returned.payment.name());
+                lacking.push((returned, cosigning.is_met));
             }
         }
     }
@@ -96,137 +95,49 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         return Err(error);
     }
     let json = json!({"submitted": submitted, "waiting": waiting});
-    if let Some(name) = names.first() {
-        let refusal = Error::SignaturesMissing { payments: names.join(", "), first: name.clone() };
-        return Ok(Output::refused(texts.join("\n"), json, refusal));
+    if !lacking.is_empty() {
+        return Ok(Output::refused(texts.join("\n"), json, more_needed(&lacking)));
     }
     texts.push("Next: watch-node sync && watch-node payments".to_owned());
     Ok(Output::done(texts.join("\n"), json))
 }
 
-/// An attempt of which files came back.
-struct Returned<'w> {
-    payment: Payment,
-    attempt: Attempt,
-    wallet: &'w OpenWallet,
-    taken: Taken,
-    /// The transaction of a file that needs no other.
-    whole: Option<Transaction>,
-}
-
-impl Returned<'_> {
-    fn join(&mut self, other: Self) {
-        self.taken = self.taken.and(other.taken);
-        self.whole = self.whole.take().or(other.whole);
+/// What payments lack, each with whether its signatures are enough.
+fn more_needed(lacking: &[(&Returned<'_>, bool)]) -> Error {
+    let unsigned = || lacking.iter().filter(|(_, is_signed)| !is_signed).map(|(returned, _)| *returned);
+    if unsigned().next().is_none() {
+        let names: Vec<_> = lacking.iter().map(|(returned, _)| returned.payment.name()).collect();
+        return Error::PreimageMissing(names.join(", "));
     }
-
-    /// The signed transaction: the one that was kept, that of a file, or what all kept signatures make; `None` when they
-    /// are not enough.
-    fn transaction(&self, store: &Store) -> Result<Option<Transaction>> {
-        if let Some(kept) = &self.attempt.signed {
-            return Ok(Some(kept.clone()));
-        }
-        if let Some(whole) = &self.whole {
-            return Ok(Some(whole.clone()));
-        }
-        if !self.cosigning(store)?.is_met() {
-            return Ok(None);
-        }
-        whole(assembled(store, self.wallet, &self.attempt)?, &self.attempt.spend.unsigned_transaction())
-    }
-
-    fn cosigning(&self, store: &Store) -> Result<Cosigning> {
-        Cosigning::new(&self.wallet.rules, &self.attempt.spend, &store.signatures(&self.attempt)?)
-    }
-
-    fn incomplete(&self, store: &Store) -> Result<(String, Value)> {
-        let cosigning = self.cosigning(store)?;
-        let name = self.payment.name();
-        let mut text = format!("{name} is not complete: its signatures are kept\n{}", cosigning.text());
-        if cosigning.is_met() {
-            text.push_str("\nmissing  the preimage of a hash lock: give it with --preimage-file");
-        }
-        text.push_str(&format!("\n{}", described(self.taken)));
-        let mut json = json!({
-            "payment": name,
-            "attempt": self.attempt.nth,
-            "spend_id": self.attempt.spend.id().to_string(),
-            "permits": self.taken.permits,
-            "receipts": self.taken.receipts,
-            "ignored": self.taken.ignored,
-            "preimage_missing": cosigning.is_met(),
-        });
-        if let (Some(object), Value::Object(told)) = (json.as_object_mut(), cosigning.json()) {
-            object.extend(told);
-        }
-        Ok((text, json))
+    let names: Vec<_> = unsigned().map(|returned| returned.payment.name()).collect();
+    let shared = unsigned().find(|returned| returned.wallet.rules.keys().len() > 1);
+    Error::SignaturesMissing {
+        payments: names.join(", "),
+        shared: shared.map(|returned| returned.payment.name()),
     }
 }
 
-/// Reads a file, finds out which attempt it is of, and keeps what it brings: documents, signatures, preimages.
-fn take_in<'w>(
-    store: &mut Store,
-    wallets: &'w [OpenWallet],
-    preimages: &[Vec<u8>],
-    file: &Path,
-) -> Result<Returned<'w>> {
-    let bytes = files::read(file, files::DEFAULT_LIMIT)?;
-    let rules: Vec<_> = wallets.iter().map(|wallet| wallet.rules.clone()).collect();
-    let context = Context { network: Some(store.network()?), now: Some(unix_time()), ..Context::default() };
-    let first = import(bytes.clone(), &rules, &context)?;
-    let (payment, attempt) = known_attempt(store, &first)?;
-    let requested = attempt.spend.unsigned_transaction();
-    same_transaction(&requested, &first.psbt().unsigned_tx)?;
-
-    let wallet = wallets
-        .iter()
-        .find(|wallet| wallet.row.id == payment.wallet)
-        .ok_or(Error::CorruptStore("payment without its wallet"))?;
-    let context = Context { marks: wallet.marks(store)?, ..context };
-    let imported = import(bytes, std::slice::from_ref(&wallet.rules), &context)?;
-    let (spend, _) = imported.cleared()?;
-    if spend.id() != attempt.spend.id() {
-        return Err(Error::UnknownPayment(format!(
-            "the file claims spend {}, {} is spend {}",
-            spend.id(),
-            payment.name(),
-            attempt.spend.id()
-        )));
+/// Who has signed and who is missing.
+fn incomplete(returned: &Returned<'_>, cosigning: &Cosigning) -> (String, Value) {
+    let name = returned.payment.name();
+    let mut text = format!("{name} is not complete: its signatures are kept\n{}", cosigning.text());
+    if cosigning.is_met {
+        text.push_str("\nmissing  the preimage of a hash lock: give it with --preimage-file");
     }
-    // Documents are kept even when signatures are still missing: a permitted file shows its permit.
-    let taken = take(store, wallet, &attempt, imported.envelope())?;
-    let mut complete = None;
-    if attempt.signed.is_none() {
-        complete = whole(imported.psbt().clone(), &requested)?;
-        if complete.is_none() {
-            keep(store, wallet, &attempt, preimages, imported.psbt())?;
-        }
+    text.push_str(&format!("\n{}", described(returned.taken)));
+    let mut json = json!({
+        "payment": name,
+        "attempt": returned.attempt.nth,
+        "spend_id": returned.attempt.spend.id().to_string(),
+        "permits": returned.taken.permits,
+        "receipts": returned.taken.receipts,
+        "ignored": returned.taken.ignored,
+        "preimage_missing": cosigning.is_met,
+    });
+    if let (Some(object), Value::Object(told)) = (json.as_object_mut(), cosigning.json()) {
+        object.extend(told);
     }
-    Ok(Returned { payment, attempt, wallet, taken, whole: complete })
-}
-
-/// Keeps a file's signatures, verified against the request as it was built here, and its preimages.
-fn keep(
-    store: &mut Store,
-    wallet: &OpenWallet,
-    attempt: &Attempt,
-    given: &[Vec<u8>],
-    psbt: &Psbt,
-) -> Result<()> {
-    let signatures = signatures_in(psbt, &wallet.rules, &attempt.spend)?;
-    if !signatures.is_empty() {
-        attach_signatures(&mut requested(store, attempt)?, &signatures)?;
-        store.keep_signatures(attempt, &signatures)?;
-    }
-    for preimage in preimages_in(psbt, wallet, attempt)? {
-        store.keep_preimage(attempt, &preimage)?;
-    }
-    for preimage in given {
-        if is_preimage(wallet, attempt, preimage)? {
-            store.keep_preimage(attempt, preimage)?;
-        }
-    }
-    Ok(())
+    (text, json)
 }
 
 fn preimage(file: &Path) -> Result<Vec<u8>> {
@@ -336,45 +247,6 @@ fn sorted(recipients: &[Recipient]) -> Vec<(&[u8], Amount)> {
     let mut pairs: Vec<_> = recipients.iter().map(|to| (to.script.as_bytes(), to.amount)).collect();
     pairs.sort_unstable();
     pairs
-}
-
-/// The attempt that a file belongs to: by its transaction, by the request in its envelope, or by a coin that it spends;
-/// the latest of several. Whether it is unchanged is decided afterwards.
-fn known_attempt(store: &Store, file: &Imported) -> Result<(Payment, Attempt)> {
-    let requests: Vec<_> = file
-        .envelope()
-        .get(Kind::Request)
-        .filter_map(|bytes| SignedRequest::from_bytes(bytes).ok())
-        .map(|signed| signed.request.id())
-        .collect();
-    let transaction = &file.psbt().unsigned_tx;
-    let txid = unsigned_txid(transaction);
-    let spends = |attempt: &Attempt| {
-        let mut coins = attempt.spend.inputs().iter().map(|input| input.outpoint);
-        coins.any(|coin| transaction.input.iter().any(|input| input.previous_output == coin))
-    };
-    let payments = store.payments()?;
-    let attempts = || payments.iter().rev().flat_map(|p| p.attempts.iter().rev().map(move |a| (p, a)));
-    attempts()
-        .find(|(_, attempt)| attempt.unsigned_txid == txid)
-        .or_else(|| attempts().find(|(_, attempt)| requests.contains(&attempt.request.id())))
-        .or_else(|| attempts().find(|(_, attempt)| spends(attempt)))
-        .map(|(payment, attempt)| (payment.clone(), attempt.clone()))
-        .ok_or_else(|| Error::UnknownPayment(format!("transaction {txid} is no payment of this folder")))
-}
-
-/// The signed transaction of a PSBT, `None` while signatures or preimages are missing; C33 once more, after finalising.
-fn whole(mut psbt: Psbt, requested: &Transaction) -> Result<Option<Transaction>> {
-    match finalize(&mut psbt) {
-        Ok(()) => {}
-        Err(psbt_tools::Error::SignaturesMissing(_)) => return Ok(None),
-        // Its locks open a path, or it would not have been built: a preimage is missing.
-        Err(psbt_tools::Error::Refused { check: Check::LOCKTIME, .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    }
-    let transaction = extract(&psbt, &FeeBounds::default())?;
-    same_transaction(requested, &transaction)?;
-    Ok(Some(transaction))
 }
 
 fn described(taken: Taken) -> String {

@@ -11,8 +11,10 @@ use psbt_tools::{display, files};
 use serde_json::{Value, json};
 
 use super::{open_chain, unix_time};
+use crate::coins::Coin;
 use crate::error::{Error, Result};
 use crate::facts::{Riding, riding};
+use crate::outlook::Outlook;
 use crate::output::Output;
 use crate::path::Path as SpendingPath;
 use crate::portrait::path_texts;
@@ -108,6 +110,8 @@ pub struct Leaving<'a> {
     pub facts: Facts,
     /// Whether it was made before, and its file perhaps never written.
     pub is_resumed: bool,
+    /// The path that was chosen by its number [default: the first that the spend's locks are those of].
+    pub path: Option<usize>,
     /// Where to.
     pub output: &'a Path,
 }
@@ -123,10 +127,11 @@ impl Leaving<'_> {
             eprintln!("note: {name} is kept; `watch-node payments export {name} -o FILE` writes it");
         })?;
         store.mark_exported(self.attempt)?;
-        let text = self.text(next)?;
+        let outlook = self.outlook(store)?;
+        let text = self.text(next, &outlook)?;
         // Standard output carries the file itself when that is asked for.
         let is_stdout = self.output == Path::new("-");
-        Ok(Output::done(if is_stdout { String::new() } else { text }, self.object()))
+        Ok(Output::done(if is_stdout { String::new() } else { text }, self.object(&outlook)))
     }
 
     /// The command that a new request needs next.
@@ -138,7 +143,20 @@ impl Leaving<'_> {
         }
     }
 
-    fn text(&self, next: &str) -> Result<String> {
+    /// What each path of the wallet can do with the coins that are spent here.
+    fn outlook(&self, store: &Store) -> Result<Outlook<'_>> {
+        let inputs = self.attempt.spend.inputs();
+        let rows = store.coins(Some(self.wallet.row.id))?;
+        let spent = rows.iter().filter(|row| inputs.iter().any(|input| input.outpoint == row.outpoint));
+        Outlook::of(store, &self.wallet.rules, &spent.map(Coin::bound).collect::<Vec<_>>())
+    }
+
+    fn path(&self) -> Option<usize> {
+        let first = || SpendingPath::of(&self.wallet.rules, &self.attempt.spend).map(|path| path.number);
+        self.path.or_else(first)
+    }
+
+    fn text(&self, next: &str, outlook: &Outlook<'_>) -> Result<String> {
         let spend = &self.attempt.spend;
         let nth = match self.attempt.nth {
             1 => String::new(),
@@ -151,10 +169,12 @@ impl Leaving<'_> {
         if self.attempt.request.recipients.is_empty() {
             text.push_str(&format!("to      itself, {} coins into one\n", spend.inputs().len()));
         }
-        let path = SpendingPath::of(&self.wallet.rules, spend).map(|path| path.number);
-        if let Some(number) = path.filter(|_| self.wallet.rules.paths().len() > 1) {
+        if let Some(number) = self.path().filter(|_| self.wallet.rules.paths().len() > 1) {
             let words = path_texts(&self.wallet.rules).swap_remove(number.saturating_sub(1));
             text.push_str(&format!("path    {number}: {words}\n"));
+        }
+        if outlook.is_timed() {
+            text.push_str(&format!("what each path can spend of these coins:\n{}\n", outlook.text()));
         }
         text.push_str(&format!(
             "fee     {}, {} sat/vB\nchange  {}\nspend   {}\nNext: {next}",
@@ -166,7 +186,7 @@ impl Leaving<'_> {
         Ok(text)
     }
 
-    fn object(&self) -> Value {
+    fn object(&self, outlook: &Outlook<'_>) -> Value {
         let (attempt, spend) = (self.attempt, &self.attempt.spend);
         json!({
             "payment": self.payment.name(),
@@ -181,7 +201,8 @@ impl Leaving<'_> {
             "feerate_sat_per_vb": self.feerate().map(Feerate::to_json),
             "change_sat": self.change().to_sat(),
             "inputs": spend.inputs().len(),
-            "path": SpendingPath::of(&self.wallet.rules, spend).map(|path| path.number),
+            "path": self.path(),
+            "outlook": outlook.json(),
             "locktime": spend.lock_time().to_consensus_u32(),
             "facts": self.facts.object(),
             "facts_left_out": self.facts.left_out,

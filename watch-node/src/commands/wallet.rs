@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use policies::permit::vault_id;
-use policies::text::utc_text;
 use policies::wallet::{Branch, Wallet};
-use psbt_tools::money::amount_text;
 use psbt_tools::wallet_file::{self, WalletFile};
 use psbt_tools::{display, files};
 use serde::Deserialize;
@@ -13,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::{open_chain, scanned};
 use crate::chain::BlockSource;
-use crate::coins::{CoinState, unspent};
+use crate::coins::free;
 use crate::error::{Error, Result};
 use crate::export::Export;
+use crate::outlook::Outlook;
 use crate::output::Output;
-use crate::path::{Moment, Path as SpendingPath, Ripeness};
 use crate::portrait;
 use crate::store::{NewWallet, Store, WatchedVault, WatchedWallet};
 use crate::wallet::OpenWallet;
@@ -324,40 +322,10 @@ fn paths(dir: &Path, name: &str) -> Result<Output> {
     let store = Store::open(dir)?;
     let wallet = OpenWallet::new(store.network()?, store.wallet(name)?)?;
     scanned(&store, Some(&wallet.row))?;
-    let now = Moment::now(&store)?;
-    let mut coins = unspent(&store, Some(wallet.row.id))?;
-    coins.retain(|coin| coin.state == CoinState::Confirmed);
-    let mut text = String::new();
-    let mut list = Vec::new();
-    for (number, words) in (1..).zip(portrait::path_texts(&wallet.rules)) {
-        let path = SpendingPath::choose(&wallet.rules, Some(number))?;
-        let ripeness = Ripeness::of(&store, &path.locks(), coins.iter().cloned())?;
-        let next = ripeness.next();
-        text.push_str(&format!(
-            "path {number}  {words}\n        now  {}\n",
-            amount_text(ripeness.ripe_sum())
-        ));
-        if let Some(opens) = next {
-            let sum = amount_text(ripeness.waiting_sum());
-            text.push_str(&format!("        later  {sum}, the first {}\n", opens.text()));
-        }
-        list.push(json!({
-            "path": number,
-            "text": words,
-            "older": path.path.older().map(|lock| lock.to_consensus_u32()),
-            "after": path.path.after().map(|lock| lock.to_consensus_u32()),
-            "coins": ripeness.ripe.len(),
-            "open_sat": ripeness.ripe_sum().to_sat(),
-            "waiting_coins": ripeness.waiting.len(),
-            "waiting_sat": ripeness.waiting_sum().to_sat(),
-            "next_height": next.map(|opens| opens.height).filter(|height| *height > 0),
-            "next_time": next.map(|opens| opens.median_time).filter(|time| *time > 0),
-        }));
+    let outlook = Outlook::of(&store, &wallet.rules, &free(&store, wallet.row.id)?)?;
+    let mut json = outlook.json();
+    if let Some(object) = json.as_object_mut() {
+        object.insert("wallet".to_owned(), name.into());
     }
-    let (height, time) = (now.height, utc_text(now.median_time));
-    text.push_str(&format!("as of block {height}, median time {time}"));
-    let json = json!({
-        "wallet": name, "height": now.height, "median_time": now.median_time, "paths": list,
-    });
-    Ok(Output::done(text, json))
+    Ok(Output::done(outlook.text(), json))
 }

@@ -17,7 +17,10 @@ impl Error {
             | Error::NoFeerate(_)
             | Error::WhichWallet(_) => 2,
             Error::Psbt(error) => error.exit_code(),
-            Error::Incomplete(_) | Error::AuthorityNeeded { .. } | Error::SignaturesMissing { .. } => 4,
+            Error::Incomplete(_)
+            | Error::AuthorityNeeded { .. }
+            | Error::SignaturesMissing { .. }
+            | Error::PreimageMissing(_) => 4,
             Error::AlreadyInitialised(_)
             | Error::ChainUnavailable(_)
             | Error::EmbeddedOffRegtest(_)
@@ -95,6 +98,7 @@ impl Error {
             Error::UnderWay { .. } => "under-way",
             Error::UnknownPayment(_) => "unknown-payment",
             Error::SignaturesMissing { .. } => "signatures-missing",
+            Error::PreimageMissing(_) => "preimage-missing",
             Error::SelfCheck(_) => "self-check",
             Error::Stale { .. } | Error::NotScanned(_) => "stale",
             Error::TooManyFacts { .. } => "too-many-facts",
@@ -231,10 +235,14 @@ impl Error {
             Error::UnderWay { .. } => {
                 "take it back with `watch-node bump P-0042 --to-self`; its coins are free once that confirms".into()
             }
-            Error::SignaturesMissing { first, .. } => format!(
-                "`watch-node payments export {first} --with-signatures -o FILE` writes it with the signatures so far; carry that \
-                 to a cosigner who is missing, then `watch-node submit` what comes back"
+            Error::SignaturesMissing { shared: Some(payment), .. } => format!(
+                "`watch-node payments export {payment} --with-signatures -o FILE` writes it with the signatures so far; carry \
+                 that to a cosigner who is missing, then `watch-node submit` what comes back"
             ),
+            Error::SignaturesMissing { shared: None, .. } => {
+                "let the wallet sign first: `cold-signer sign FILE`, then `watch-node submit` what it writes".into()
+            }
+            Error::PreimageMissing(_) => "give it with `--preimage-file F`, as 64 hexadecimal digits".into(),
             Error::UnknownPayment(_) => "`watch-node payments` lists those that this folder made".into(),
             Error::SelfCheck(_) => "nothing was written; this is a fault of the program, please report it".into(),
             Error::Stale { .. } | Error::NotScanned(_) => "run `watch-node sync`, then try again".into(),

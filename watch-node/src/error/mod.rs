@@ -254,7 +254,7 @@ pub enum Error {
         /// Which coin.
         outpoint: OutPoint,
         /// Why not.
-        reason: &'static str,
+        reason: String,
     },
     /// No coin of the wallet can be spent by the path that was chosen, yet.
     #[error("no coin can be spent by path {path} yet ({text}): the first {opens}")]
@@ -319,13 +319,16 @@ pub enum Error {
         reason: &'static str,
     },
     /// Payments whose signatures are not enough yet.
-    #[error("{payments}: more signatures are needed")]
+    #[error("{payments}: signatures are missing")]
     SignaturesMissing {
         /// `P-0042, P-0043`.
         payments: String,
-        /// The first of them.
-        first: String,
+        /// The first of them that other keys have to sign still.
+        shared: Option<String>,
     },
+    /// Payments whose signatures are enough, but not without the preimage of a hash lock.
+    #[error("{0}: the preimage of a hash lock is missing")]
+    PreimageMissing(String),
     /// No such payment, or a file that belongs to none.
     #[error("{0}")]
     UnknownPayment(String),

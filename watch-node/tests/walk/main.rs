@@ -8,6 +8,7 @@ mod bitcoind;
 mod bump;
 mod bump_on_core;
 mod core;
+mod cosigners;
 mod coverage;
 mod facts;
 mod foreign;

@@ -35,13 +35,15 @@ pub enum Kind {
     Restore,
     /// The store is closed for ever (rekeyed elsewhere).
     Seal,
+    /// The vault will sign this message.
+    Message,
     /// A type of a later version that says of itself that it may be skipped.
     Unknown(u16),
 }
 
 impl Kind {
     /// Every known kind, in order of its number.
-    pub const KNOWN: [Self; 16] = [
+    pub const KNOWN: [Self; 17] = [
         Self::Genesis,
         Self::Keyslot,
         Self::KeyslotRetire,
@@ -58,6 +60,7 @@ impl Kind {
         Self::Tear,
         Self::Restore,
         Self::Seal,
+        Self::Message,
     ];
 
     /// The number in the file.
@@ -80,6 +83,7 @@ impl Kind {
             Self::Tear => 14,
             Self::Restore => 15,
             Self::Seal => 16,
+            Self::Message => 17,
             Self::Unknown(number) => number,
         }
     }
@@ -104,6 +108,7 @@ impl Kind {
             Self::Tear => "tear",
             Self::Restore => "restore",
             Self::Seal => "seal",
+            Self::Message => "message",
             Self::Unknown(_) => "unknown",
         }
     }

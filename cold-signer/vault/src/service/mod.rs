@@ -10,6 +10,7 @@
 
 mod info;
 mod list;
+mod message;
 mod new_key;
 mod pin;
 mod receipts;
@@ -21,7 +22,7 @@ mod status;
 use cold_wire::{Bundle, Fault, FaultKind, PROTOCOL, ReplyBody, Request, RequestBody};
 use policies::authority::Authority;
 use policies::clear::{Dossier, Say};
-use policies::id::VaultId;
+use policies::id::{VaultId, WalletId};
 use policies::policy::Policy;
 use policies::wallet::Wallet;
 
@@ -157,6 +158,7 @@ impl Vault {
             }
             RequestBody::Receipts => receipts::handle(self),
             RequestBody::RegisterWallet(wallet) => register::handle(self, wallet),
+            RequestBody::SignMessage(message) => message::handle(self, message, deadline),
         }
     }
 
@@ -266,20 +268,7 @@ fn dossier<'a>(
     bundle: &'a Bundle,
     now: u64,
 ) -> Result<(&'a Key, Dossier<'a>), Fault> {
-    let id = bundle.spend.wallet();
-    let key = open.journal.key_of(id);
-    let own = key.and_then(|key| {
-        let wallet = key.wallet.as_ref()?;
-        Some((key, wallet, wallet.key_of(&key.own.xpub)?))
-    });
-    let (key, wallet, own) = own.ok_or_else(|| {
-        Fault::new(
-            FaultKind::Refused,
-            "unknown-wallet",
-            format!("no key of this store belongs to wallet {id}"),
-            "`cold-signer keys` lists the wallets that this store can sign for",
-        )
-    })?;
+    let (key, wallet, own) = signing_key(open, bundle.spend.wallet())?;
     let dossier = Dossier {
         spend: &bundle.spend,
         evidence: &bundle.evidence,
@@ -293,6 +282,35 @@ fn dossier<'a>(
         now,
     };
     Ok((key, dossier))
+}
+
+/// The key of a wallet, the wallet, and the key's number there.
+fn signing_key(open: &Open, id: WalletId) -> Result<(&Key, &Wallet, usize), Fault> {
+    let own = open.journal.key_of(id).and_then(|key| {
+        let wallet = key.wallet.as_ref()?;
+        Some((key, wallet, wallet.key_of(&key.own.xpub)?))
+    });
+    own.ok_or_else(|| {
+        Fault::new(
+            FaultKind::Refused,
+            "unknown-wallet",
+            format!("no key of this store belongs to wallet {id}"),
+            "`cold-signer keys` lists the wallets that this store can sign for",
+        )
+    })
+}
+
+/// After its deadline nothing is signed.
+fn in_time(now: u64, deadline: u64) -> Result<(), Fault> {
+    if deadline == 0 || now <= deadline {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::Incomplete,
+        "deadline",
+        "the deadline of the request has passed: nothing was signed",
+        "ask again",
+    ))
 }
 
 /// A name and its wallet must be those of the policy that has the say.

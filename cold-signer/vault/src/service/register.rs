@@ -96,11 +96,14 @@ fn find<'a>(
     let Some((own, (key, wallet))) = ours.pop_first() else {
         return Err(refused(reason, EXPORTED));
     };
-    if ours_are_several {
+    let point = |key: &WalletKey| key.xpub.public_key;
+    // A key of ours under somebody else's origin is ours all the same.
+    let mut others = wallet.keys().iter().enumerate().filter(|(at, _)| *at != own);
+    let is_disguised = others.any(|(_, other)| keys.iter().any(|key| point(&key.own) == point(other)));
+    if ours_are_several || is_disguised {
         let message = "several keys of this store stand in the descriptor: expected the own key exactly once";
         return Err(refused(message, "keep cosigners' keys in vaults of their own"));
     }
-    let point = |key: &WalletKey| key.xpub.public_key;
     let owner = keys.iter().find(|key| wallet.keys().get(own).map(point) == Some(point(&key.own)));
     if owner.map(|key| &key.terms.wallet) != named.map(|key| &key.terms.wallet) {
         let what = owner.map_or("another account of its seed".to_owned(), |key| {

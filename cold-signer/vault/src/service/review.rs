@@ -210,3 +210,6 @@ fn limit_text(limit: &Limit) -> String {
     }
     format!("{}: {}", limit.name, parts.join("; "))
 }
+
+#[cfg(test)]
+mod tests;

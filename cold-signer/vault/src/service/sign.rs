@@ -1,12 +1,12 @@
 //! `Sign`: judge → intent → fdatasync → sign → verify → reply.
 
 use cold_wire::{Bundle, Fault, FaultKind, ReplyBody, Signed};
-use policies::check::Check;
+use policies::check::{Check, Finding};
 use policies::clear::{Cleared, clear, repeat};
 use policies::codec::Canonical;
 use policies::id::{SpendId, VaultId};
 
-use super::{Open, SayOf, Vault, dossier};
+use super::{Open, SayOf, Vault, dossier, in_time};
 use crate::derive::Account;
 use crate::intent::Intent;
 use crate::key_record::open_content;
@@ -23,24 +23,16 @@ pub(super) fn handle(
 ) -> Result<ReplyBody, Fault> {
     let spend = bundle.spend.id();
     if consent != spend {
-        return Err(Fault::new(
-            FaultKind::Refused,
-            "consent",
-            format!("the consent is for spend {consent}, the file holds spend {spend}"),
-            "review the file and consent to what it really holds",
-        ));
+        let message = format!("the consent is for spend {consent}, the file holds spend {spend}");
+        return Err(Fault::from_findings(vec![
+            Finding::refuse(Check::SAME_BYTES, message)
+                .hint("review the file and consent to what it really holds"),
+        ]));
     }
     let vault_id = VaultId::from_bytes(vault.store.vault_id());
     let (store, open) = vault.open_mut()?;
     let now = clock::checked(store)?;
-    if deadline != 0 && now > deadline {
-        return Err(Fault::new(
-            FaultKind::Incomplete,
-            "deadline",
-            "the deadline of the request has passed: nothing was signed",
-            "ask again",
-        ));
-    }
+    in_time(now, deadline)?;
     let (key, dossier) = dossier(open, vault_id, bundle, now)?;
     let cleared = match open.journal.signed(&spend) {
         Some(journalled) => repeat(&dossier, journalled.spend, journalled.permit.clone()),

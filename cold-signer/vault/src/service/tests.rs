@@ -11,7 +11,7 @@ use cold_wire::{NewKey, Replaced, Review, Signed};
 use ed25519_dalek::{Signer, SigningKey};
 use policies::approval::Approval;
 use policies::authority::{Authority, SignedAuthority};
-use policies::check::Check;
+use policies::check::{Check, Outcome};
 use policies::codec::Canonical;
 use policies::evidence::Evidence;
 use policies::identity::{Namespace, PublicKey, SshSig};
@@ -417,7 +417,10 @@ fn approvals_are_verified_and_counted_by_the_vault() {
     let by: Vec<_> = review.approvals.iter().map(|approval| approval.by.as_str()).collect();
     assert_eq!(by.len(), 3, "{by:?}");
     assert!(["anna", "ben", "carol"].iter().all(|name| by.contains(name)), "{by:?}");
-    assert_eq!(review.voucher.unwrap().bitcoin_time, NOW);
+    let voucher = review.voucher.unwrap();
+    let place = &file.permits[0].statement.vaults[0];
+    assert_eq!((voucher.bitcoin_time, voucher.sequence), (NOW, place.sequence));
+    assert!(place.vault == stage.id && place.sequence > 0);
     assert_eq!(stage.sign(&file), "");
     // To the same destination again: the sum counts, and an approval is not used twice.
     let more = stage.file(&Pay { sat: 10_000, fee: 9_000, ..Pay { to: 101, ..pay(3) } });
@@ -445,6 +448,9 @@ fn a_higher_fee_of_the_same_request_is_signed_and_charged_once() {
     let first = Pay { sat: 40_000_000, ..pay(1) };
     let file = approved(&stage.file(&first), &[ANNA, BEN]);
     assert_eq!(stage.sign(&file), "");
+    // A payment of the same wallet beside it is not replaced.
+    let aside = stage.file(&Pay { sat: 1_000_000, ..pay(3) });
+    assert_eq!(stage.sign(&aside), "");
     // The same signed request and the same approvals, another spend.
     let request = file.request.clone().unwrap().request;
     let (spend, evidence) = stage.spend(&Pay { fee: 20_000, ..first.clone() });
@@ -454,8 +460,8 @@ fn a_higher_fee_of_the_same_request_is_signed_and_charged_once() {
     assert_eq!(review.replaces, [Replaced { spend: file.spend.id(), fee: Amount::from_sat(FEE) }]);
     assert_eq!(stage.sign(&bumped), "");
     assert!(stage.review(&bumped).signed_before && stage.review(&file).signed_before);
-    // 0.4002 BTC of the day's 1 BTC are charged, not 0.8003: the rest can be spent to the last satoshi.
-    let rest = COIN - 40_020_000 - FEE;
+    // 0.4002 and 0.0101 BTC of the day's 1 BTC are charged, not 0.8003: the rest can be spent to the last satoshi.
+    let rest = COIN - 40_020_000 - 1_010_000 - FEE;
     let over = stage.file(&Pay { sat: rest + 1, ..pay(2) });
     assert_eq!(stage.sign(&approved(&over, &[ANNA, BEN])), "limit-per-window");
     let exact = stage.file(&Pay { sat: rest, ..pay(2) });
@@ -716,4 +722,66 @@ fn a_repeat_says_who_vouched_and_gives_the_same_after_everything_expired() {
     swapped.request = Some(SignedRequest { request, signature: None });
     let review = stage.review(&swapped);
     assert!(review.voucher.is_none() && review.approvals.is_empty());
+}
+
+#[test]
+fn a_message_needs_no_permit_and_says_whose_key_it_is() {
+    let mut stage = Stage::set(Some(terms()));
+    let message = cold_wire::MessageTerms {
+        wallet: stage.wallet.id(),
+        form: policies::message::MessageForm::Bip322Simple,
+        message: policies::message::Message::new("hello").unwrap(),
+        keypath: Keypath { branch: Branch::External, index: 0 },
+        locks: policies::message::bip322::Locks::NONE,
+        coins: vec![],
+    };
+    let wanted = |consent| {
+        let (terms, evidence) = (message.clone(), Evidence::default());
+        RequestBody::SignMessage(cold_wire::SignMessage { terms, evidence, consent })
+    };
+    for consent in [None, Some(message.id())] {
+        let Ok(ReplyBody::Message(said)) = ask(&mut stage.vault, wanted(consent)) else { panic!() };
+        assert_eq!(said.authority.as_deref(), Some("Two Friends GmbH"));
+        assert_eq!(said.signed.is_some(), consent.is_some());
+    }
+    // It is no payment: the chain of permits goes on as if nothing had happened.
+    assert_eq!(stage.sign(&stage.file(&pay(0))), "");
+}
+
+/// The only finding of a check, with its message and hint.
+fn only(review: &Review, check: Check) -> (Outcome, String) {
+    let of: Vec<_> = review.findings.iter().filter(|finding| finding.code == check.into()).collect();
+    assert_eq!(of.len(), 1, "{of:?}");
+    (of[0].outcome, format!("{} {}", of[0].message, of[0].hint.as_deref().unwrap_or_default()))
+}
+
+#[test]
+fn a_review_says_who_has_the_say_and_a_permit_under_a_withdrawn_policy_counts_for_nothing() {
+    let policy = PolicyTerms {
+        version: 2,
+        previous: Some(policies::id::PolicyId::of(b"first")),
+        ..without_approvals()
+    };
+    let mut stage = Stage::set(Some(policy));
+    let file = stage.file(&pay(1));
+    let under = |version| repermitted(&file, |statement| statement.policy_version = version);
+    assert_eq!(only(&stage.review(&under(2)), Check::AUTHORISATION).0, Outcome::Pass);
+    assert_eq!(only(&stage.review(&under(1)), Check::AUTHORISATION).0, Outcome::Refuse);
+    assert_eq!(stage.sign(&under(1)), "C34");
+    assert_eq!(stage.sign(&under(3)), "", "the vault judges by its own policy anyway");
+
+    let mut stage = Stage::set(None);
+    let alone = |stage: &Stage, pay: &Pay| {
+        let (spend, evidence) = stage.spend(pay);
+        Bundle { spend, evidence, request: None, approvals: vec![], permits: vec![] }
+    };
+    let first = alone(&stage, &pay(1));
+    assert_eq!(only(&stage.review(&first), Check::AUTHORISATION).0, Outcome::NotApplicable);
+    assert_eq!(stage.sign(&first), "");
+    let dearer = alone(&stage, &Pay { fee: 20_000, ..pay(1) });
+    let (outcome, said) = only(&stage.review(&dearer), Check::SIGNED_BEFORE);
+    assert!(outcome == Outcome::Ask && said.contains("both pay the same"), "{said}");
+    let back = alone(&stage, &Pay { sat: 0, fee: 20_000, ..pay(1) });
+    let (outcome, said) = only(&stage.review(&back), Check::SIGNED_BEFORE);
+    assert!(outcome == Outcome::Ask && said.contains("takes that payment back"), "{said}");
 }

@@ -7,6 +7,7 @@ use bitcoin::bip32::DerivationPath;
 use bitcoin::consensus::serialize;
 use bitcoin::hashes::Hash;
 use bitcoin::hashes::sha256;
+use bitcoin::sign_message::signed_msg_hash;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, Network, NetworkKind, OutPoint, Sequence, TxIn, WPubkeyHash};
 use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT, verify_with_flags};
@@ -17,6 +18,8 @@ use policies::evidence::Evidence;
 use policies::examine::Marks;
 use policies::history::History;
 use policies::id::{SpendId, VaultId};
+use policies::message::bip322;
+use policies::message::bip322::ClaimedCoin;
 use policies::policy::Policy;
 use policies::spend::{SpendOutput, SpendParts};
 
@@ -159,20 +162,32 @@ impl<Pk: miniscript::MiniscriptKey + ToPublicKey> Satisfier<Pk> for Satisfied<'_
 
 /// Whether the script engine accepts what the signatures come to; `false` where they are not enough.
 fn spends(paying: &Paying, wallet: &Wallet, signatures: &[InputSignature]) -> bool {
-    let mut transaction = paying.spend.unsigned_transaction();
+    let inputs = paying.spend.inputs().iter();
+    let coins: Vec<_> = inputs.map(|input| (input.keypath, input.value)).collect();
+    satisfies(paying.spend.unsigned_transaction(), &coins, wallet, signatures)
+}
+
+/// The same for any transaction of the wallet's coins.
+fn satisfies(
+    mut transaction: Transaction,
+    coins: &[(Keypath, Amount)],
+    wallet: &Wallet,
+    signatures: &[InputSignature],
+) -> bool {
     let mut prevouts = Vec::new();
-    for (index, input) in paying.spend.inputs().iter().enumerate() {
+    let (version, lock_time) = (transaction.version, transaction.lock_time);
+    for (index, (keypath, value)) in coins.iter().enumerate() {
         let of_input = |signature: &&InputSignature| usize::try_from(signature.input) == Ok(index);
         let satisfied = Satisfied {
             signatures: signatures.iter().filter(of_input).collect(),
-            locks: locks(&paying.spend, input),
+            locks: Locks { version, lock_time, sequence: transaction.input[index].sequence },
         };
-        let descriptor = wallet.definite(input.keypath).unwrap();
+        let descriptor = wallet.definite(*keypath).unwrap();
         let descriptor = descriptor.derived_descriptor(policies::wallet::secp()).unwrap();
         if descriptor.satisfy(&mut transaction.input[index], satisfied).is_err() {
             return false;
         }
-        prevouts.push(TxOut { value: input.value, script_pubkey: wallet.script(input.keypath).unwrap() });
+        prevouts.push(TxOut { value: *value, script_pubkey: wallet.script(*keypath).unwrap() });
     }
     let bytes = serialize(&transaction);
     let utxo = |output: &TxOut| Utxo {
@@ -232,6 +247,63 @@ fn what_enough_cosigners_release_spends_and_less_does_not() {
             all.extend(fresh);
         }
         assert!(spends(&paying, &wallet, &all), "{descriptor}");
+    }
+}
+
+#[test]
+fn what_enough_cosigners_release_of_a_message_satisfies_it_and_spends_nothing() {
+    for (descriptor, signers, sequence) in [
+        ("pkh(@1)", &[1][..], Sequence::ZERO),
+        ("sh(wpkh(@1))", &[1], Sequence::ZERO),
+        ("wpkh(@1)", &[1], Sequence::ZERO),
+        ("tr(@1)", &[1], Sequence::ZERO),
+        ("sh(sortedmulti(2,@1,@2,@3))", &[3, 1], Sequence::ZERO),
+        ("sh(wsh(multi(2,@1,@2)))", &[2, 1], Sequence::ZERO),
+        ("wsh(sortedmulti(2,@1,@2,@3))", &[2, 3], Sequence::ZERO),
+        ("tr(NOBODY,multi_a(2,@1,@2,@3))", &[1, 3], Sequence::ZERO),
+        ("tr(@1,{pk(@2),and_v(v:pk(@3),older(10))})", &[1], Sequence::ZERO),
+        ("wsh(or_d(multi(2,@1,@2),and_v(v:pkh(@3),older(10))))", &[3], TEN),
+    ] {
+        let wallet = wallet(descriptor);
+        let paying = paying(&wallet, 20, sequence, LockTime::ZERO);
+        let claimed = |input: &SpendInput| ClaimedCoin {
+            outpoint: input.outpoint,
+            output: TxOut { value: input.value, script_pubkey: wallet.script(input.keypath).unwrap() },
+            sequence,
+        };
+        let coins: Vec<_> = paying.spend.inputs().iter().map(claimed).collect();
+        let first = Keypath { branch: Branch::External, index: 0 };
+        let (text, locks) =
+            (Text::new("we hold these").unwrap(), bip322::Locks { lock_time: LockTime::ZERO, sequence });
+        let to_sign = ToSign::new(&text, &wallet.script(first).unwrap(), locks, &coins).unwrap();
+        let own = paying.spend.inputs().iter().map(|input| (input.keypath, input.value));
+        let inputs: Vec<_> = std::iter::once((first, Amount::ZERO)).chain(own).collect();
+        let keypaths: Vec<_> = inputs.iter().map(|(keypath, _)| *keypath).collect();
+        let signed = |n, keypaths| sign_message(&to_sign, keypaths, &wallet, &account(n));
+        let mut all = Vec::new();
+        for n in signers {
+            let transaction = to_sign.transaction().clone();
+            assert!(!satisfies(transaction, &inputs, &wallet, &all), "{descriptor}: too few are enough");
+            all.extend(signed(*n, keypaths.clone()).unwrap());
+        }
+        assert!(satisfies(to_sign.transaction().clone(), &inputs, &wallet, &all), "{descriptor}");
+        let moved: Vec<_> = all
+            .iter()
+            .filter(|signature| signature.input > 0)
+            .map(|signature| InputSignature { input: signature.input - 1, ..signature.clone() })
+            .collect();
+        assert!(!spends(&paying, &wallet, &moved), "{descriptor}: a payment");
+        // Without the input that no chain has, nothing is left that they sign.
+        let mut alone = to_sign.transaction().clone();
+        alone.input.remove(0);
+        assert!(!satisfies(alone, &inputs[1..], &wallet, &moved), "{descriptor}: the coins alone");
+        let mut shifted = keypaths.clone();
+        shifted.swap(0, 1);
+        let few = keypaths[1..].to_vec();
+        for wrong in [few, shifted] {
+            let differs = wrong != keypaths;
+            assert!(!differs || signed(signers[0], wrong).is_err(), "{descriptor}: other keypaths");
+        }
     }
 }
 

@@ -40,9 +40,9 @@ impl Cli {
             Command::VerifyMessage(arguments) => arguments.json,
             Command::VerifyReserves(arguments) => arguments.json,
             Command::Wallet(arguments) => arguments.json,
+            Command::Multisig(arguments) => arguments.json,
             Command::Combine(_)
             | Command::Join(_)
-            | Command::Multisig(_)
             | Command::Convert(_)
             | Command::Finalize(_)
             | Command::Extract(_) => false,

@@ -5,7 +5,7 @@ mod signed;
 mod verifier;
 
 pub(crate) use signed::{Signed, signed};
-pub(crate) use verifier::{Judged, Verifier, output_key};
+pub(crate) use verifier::{Claim, Judged, Verifier, output_key};
 
 use super::coins::Coin;
 use super::inside::Inside;

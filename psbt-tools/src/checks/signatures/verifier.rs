@@ -36,7 +36,7 @@ pub(crate) struct Verifier<'a> {
     /// All previous outputs, when all are known: taproot signatures commit to each (BIP341).
     prevouts: Option<Vec<&'a TxOut>>,
     /// What was verified at the input in hand, with what it signs: a finaliser looks at every signature twice.
-    verified: (usize, Vec<(Message, KeySigPair)>),
+    verified: (usize, Vec<Claim>),
     /// The last digest before segwit: signatures of one input share it.
     legacy: Option<(usize, ScriptBuf, [u8; 32])>,
     /// Bytes that were hashed for digests before segwit, each of which is over the whole transaction.
@@ -79,36 +79,48 @@ impl<'a> Verifier<'a> {
         key: &PublicKey,
         signature: &ecdsa::Signature,
     ) -> Judged {
+        let claim = self.ecdsa_claim(at, inside, key, signature);
+        self.judge(at, claim)
+    }
+
+    /// What such a signature claims to sign; the error is what it comes to without a look at the signature itself.
+    pub(crate) fn ecdsa_claim(
+        &mut self,
+        at: usize,
+        inside: &Inside<'_>,
+        key: &PublicKey,
+        signature: &ecdsa::Signature,
+    ) -> Result<Claim, Judged> {
         if signature.sighash_type != EcdsaSighashType::All {
-            return Judged::Bad("its sighash type is not ALL");
+            return Err(Judged::Bad("its sighash type is not ALL"));
         }
-        let Some(output) = self.output(at) else { return Judged::Unknown };
+        let Some(output) = self.output(at) else { return Err(Judged::Unknown) };
         let inner = inside.inner(&output.script_pubkey);
         let kind = EcdsaSighashType::All;
         let digest = if inner.is_p2tr() {
-            return Judged::Bad("an ECDSA signature cannot spend a taproot output");
+            return Err(Judged::Bad("an ECDSA signature cannot spend a taproot output"));
         } else if inner.is_p2wpkh() {
             if !pays_to_key(inner, key) {
-                return Judged::Bad(NOT_ITS_KEY);
+                return Err(Judged::Bad(NOT_ITS_KEY));
             }
             self.cache.p2wpkh_signature_hash(at, inner, output.value, kind).ok().map(Hash::to_byte_array)
         } else if inner.is_p2wsh() {
-            let Some(script) = inside.witness_script else { return Judged::Unknown };
+            let Some(script) = inside.witness_script else { return Err(Judged::Unknown) };
             if !names_key(script, key) {
-                return Judged::Bad(NOT_ITS_KEY);
+                return Err(Judged::Bad(NOT_ITS_KEY));
             }
             self.cache.p2wsh_signature_hash(at, script, output.value, kind).ok().map(Hash::to_byte_array)
         } else if inner.is_witness_program() || inner.is_p2sh() {
             None
         } else {
             if !names_key(inner, key) {
-                return Judged::Bad(NOT_ITS_KEY);
+                return Err(Judged::Bad(NOT_ITS_KEY));
             }
             self.legacy_digest(at, inner)
         };
-        let Some(digest) = digest else { return Judged::Unknown };
+        let Some(digest) = digest else { return Err(Judged::Unknown) };
         let pair = KeySigPair::Ecdsa(*key, *signature);
-        self.verify(at, Message::from_digest(digest), pair)
+        Ok(Claim { message: Message::from_digest(digest), pair })
     }
 
     /// What a signature before segwit signs with ALL; `None` when that is more than is hashed.
@@ -132,7 +144,8 @@ impl<'a> Verifier<'a> {
         let Some(key) = output_key(&output.script_pubkey) else {
             return Judged::Bad("a taproot signature cannot spend another kind of output");
         };
-        self.schnorr(at, None, key, signature)
+        let claim = self.schnorr_claim(at, None, key, signature);
+        self.judge(at, claim)
     }
 
     /// A signature by a key of a leaf (BIP342 script path) that the output commits to.
@@ -143,53 +156,86 @@ impl<'a> Verifier<'a> {
         key: XOnlyPublicKey,
         signature: &taproot::Signature,
     ) -> Judged {
-        if !names_point(leaf, &key) {
-            return Judged::Bad(NOT_ITS_KEY);
-        }
-        let hash = TapLeafHash::from_script(leaf, LeafVersion::TapScript);
-        self.schnorr(at, Some(hash), key, signature)
+        let claim = self.leaf_claim(at, leaf, key, signature);
+        self.judge(at, claim)
     }
 
-    fn schnorr(
+    /// What such a signature claims to sign; the error is what it comes to without a look at the signature itself.
+    pub(crate) fn leaf_claim(
+        &mut self,
+        at: usize,
+        leaf: &Script,
+        key: XOnlyPublicKey,
+        signature: &taproot::Signature,
+    ) -> Result<Claim, Judged> {
+        if !names_point(leaf, &key) {
+            return Err(Judged::Bad(NOT_ITS_KEY));
+        }
+        let hash = TapLeafHash::from_script(leaf, LeafVersion::TapScript);
+        self.schnorr_claim(at, Some(hash), key, signature)
+    }
+
+    /// What a signature by a taproot output's key, or by a key of its leaf, claims to sign.
+    pub(crate) fn schnorr_claim(
         &mut self,
         at: usize,
         leaf: Option<TapLeafHash>,
         key: XOnlyPublicKey,
         signature: &taproot::Signature,
-    ) -> Judged {
+    ) -> Result<Claim, Judged> {
         let kind = signature.sighash_type;
         if !matches!(kind, TapSighashType::Default | TapSighashType::All) {
-            return Judged::Bad("its sighash type is neither DEFAULT nor ALL");
+            return Err(Judged::Bad("its sighash type is neither DEFAULT nor ALL"));
         }
-        let Some(prevouts) = &self.prevouts else { return Judged::Unknown };
+        let Some(prevouts) = &self.prevouts else { return Err(Judged::Unknown) };
         let prevouts = Prevouts::All(prevouts);
         let digest = match leaf {
             None => self.cache.taproot_key_spend_signature_hash(at, &prevouts, kind),
             Some(leaf) => self.cache.taproot_script_spend_signature_hash(at, &prevouts, leaf, kind),
         };
-        let Ok(digest) = digest else { return Judged::Unknown };
+        let Ok(digest) = digest else { return Err(Judged::Unknown) };
         let message = Message::from_digest(digest.to_byte_array());
-        self.verify(at, message, KeySigPair::Schnorr(key, *signature))
+        Ok(Claim { message, pair: KeySigPair::Schnorr(key, *signature) })
     }
 
-    fn verify(&mut self, at: usize, message: Message, pair: KeySigPair) -> Judged {
+    fn judge(&mut self, at: usize, claim: Result<Claim, Judged>) -> Judged {
+        let claim = match claim {
+            Ok(claim) => claim,
+            Err(judged) => return judged,
+        };
         if self.verified.0 != at {
             self.verified = (at, Vec::new());
         }
-        if self.verified.1.contains(&(message, pair)) {
+        if self.verified.1.contains(&claim) {
             return Judged::Good;
         }
-        let verified = match &pair {
-            KeySigPair::Ecdsa(key, signature) => {
-                secp().verify_ecdsa(&message, &signature.signature, &key.inner)
-            }
-            KeySigPair::Schnorr(key, signature) => secp().verify_schnorr(&signature.signature, &message, key),
-        };
-        if verified.is_err() {
-            return Judged::Bad(INVALID);
+        let judged = claim.verify();
+        if judged == Judged::Good {
+            self.verified.1.push(claim);
         }
-        self.verified.1.push((message, pair));
-        Judged::Good
+        judged
+    }
+}
+
+/// A signature, its key, and what it should sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    message: Message,
+    pair: KeySigPair,
+}
+
+impl Claim {
+    /// Whether it verifies.
+    pub(crate) fn verify(&self) -> Judged {
+        let verified = match &self.pair {
+            KeySigPair::Ecdsa(key, signature) => {
+                secp().verify_ecdsa(&self.message, &signature.signature, &key.inner)
+            }
+            KeySigPair::Schnorr(key, signature) => {
+                secp().verify_schnorr(&signature.signature, &self.message, key)
+            }
+        };
+        verified.map_or(Judged::Bad(INVALID), |()| Judged::Good)
     }
 }
 

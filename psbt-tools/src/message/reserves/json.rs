@@ -1,10 +1,11 @@
 //! The documents as files: JSON objects with exactly these keys, amounts as integers.
 //!
 //! `{"format": "airlock-reserves-1", "purpose", "network", "height", "block_hash", "holdings": [{"name", "address",
-//! "coins": [{"outpoint", "value_sat", "script_hex"}], "signature"?}]}`, and for the unspent outputs of a block
+//! "coins": [{"outpoint", "value_sat", "script_hex"}], "signature"?, "partial"?}]}`, and for the unspent outputs of a block
 //! `{"format": "airlock-utxos-1", "network", "height", "block_hash", "coins": […]}`.
 
 use super::{Holding, Reserves, ReservesError, Statement};
+use crate::message::partial::Partial;
 use bitcoin::address::NetworkUnchecked;
 use bitcoin::{Address, Amount, BlockHash, Network, OutPoint, ScriptBuf, TxOut};
 use serde_json::{Map, Value, json};
@@ -21,7 +22,7 @@ impl Reserves {
     /// The document as a file.
     pub fn encode(&self) -> String {
         let Statement { purpose, network, height, block_hash } = &self.statement;
-        let holdings = self.holdings.iter().map(|holding| {
+        let holdings = self.holdings.iter().enumerate().map(|(at, holding)| {
             let address = Address::from_script(&holding.address, *network).map(|address| address.to_string());
             let mut value = json!({
                 "name": holding.name,
@@ -31,6 +32,9 @@ impl Reserves {
             });
             if let (Some(signature), Some(object)) = (&holding.signature, value.as_object_mut()) {
                 object.insert("signature".to_owned(), json!(signature));
+            }
+            if let (Some(partial), Some(object)) = (self.partials.get(&at), value.as_object_mut()) {
+                object.insert("partial".to_owned(), Value::Object(partial.to_fields()));
             }
             value
         });
@@ -56,8 +60,13 @@ impl Reserves {
         let (network, height, block_hash) = document.block()?;
         let purpose = document.text("purpose")?.to_owned();
         let mut holdings = Vec::new();
-        for value in document.list("holdings", super::MAX_HOLDINGS)? {
-            let holding = Fields::new(what, value, &["name", "address", "coins", "signature"])?;
+        let mut partials = BTreeMap::new();
+        for (at, value) in document.list("holdings", super::MAX_HOLDINGS)?.iter().enumerate() {
+            let holding = Fields::new(what, value, &["name", "address", "coins", "signature", "partial"])?;
+            if let Some(partial) = holding.object.get("partial") {
+                let partial = holding.inside(partial, &["lock_time", "sequence", "signatures"])?;
+                partials.insert(at, Partial::from_fields(&partial)?);
+            }
             let address = Address::<NetworkUnchecked>::from_str(holding.text("address")?)
                 .ok()
                 .and_then(|address| address.require_network(network).ok())
@@ -73,7 +82,8 @@ impl Reserves {
                 signature,
             });
         }
-        Reserves::new(Statement { purpose, network, height, block_hash }, holdings)
+        let reserves = Reserves::new(Statement { purpose, network, height, block_hash }, holdings)?;
+        Ok(Self { partials, ..reserves })
     }
 }
 
@@ -131,13 +141,13 @@ fn coin_json((outpoint, output): &(OutPoint, TxOut)) -> Value {
 }
 
 /// An object whose keys are all known.
-struct Fields<'a> {
+pub(in crate::message) struct Fields<'a> {
     what: &'static str,
     object: std::borrow::Cow<'a, Map<String, Value>>,
 }
 
 impl<'a> Fields<'a> {
-    fn document(
+    pub(in crate::message) fn document(
         what: &'static str,
         bytes: &[u8],
         format: &str,
@@ -162,32 +172,54 @@ impl<'a> Fields<'a> {
         Ok(Self { what, object: std::borrow::Cow::Borrowed(object) })
     }
 
-    fn wrong(&self, key: &str, expected: &str) -> ReservesError {
+    pub(in crate::message) fn wrong(&self, key: &str, expected: &str) -> ReservesError {
         ReservesError::Format { what: self.what, reason: format!("`{key}` is wrong, expected {expected}") }
     }
 
-    fn text(&self, key: &str) -> Result<&str, ReservesError> {
+    pub(in crate::message) fn text(&self, key: &str) -> Result<&str, ReservesError> {
         self.object.get(key).and_then(Value::as_str).ok_or_else(|| self.wrong(key, "a text"))
     }
 
-    fn list(&self, key: &str, most: usize) -> Result<&[Value], ReservesError> {
+    pub(in crate::message) fn list(&self, key: &str, most: usize) -> Result<&[Value], ReservesError> {
         match self.object.get(key).and_then(Value::as_array) {
             Some(list) if list.len() <= most => Ok(list),
             _ => Err(self.wrong(key, &format!("a list of at most {most}"))),
         }
     }
 
-    fn parsed<T: FromStr>(&self, key: &str, expected: &str) -> Result<T, ReservesError> {
+    pub(in crate::message) fn parsed<T: FromStr>(
+        &self,
+        key: &str,
+        expected: &str,
+    ) -> Result<T, ReservesError> {
         self.text(key)?.parse().map_err(|_| self.wrong(key, expected))
     }
 
+    pub(in crate::message) fn number(&self, key: &str) -> Result<u32, ReservesError> {
+        let number = self.object.get(key).and_then(Value::as_u64).and_then(|number| number.try_into().ok());
+        number.ok_or_else(|| self.wrong(key, "a number below 2^32"))
+    }
+
+    pub(in crate::message) fn network(&self) -> Result<Network, ReservesError> {
+        crate::display::network_from_word(self.text("network")?)
+            .map_err(|_| self.wrong("network", "the name of a network"))
+    }
+
+    pub(in crate::message) fn has(&self, key: &str) -> bool {
+        self.object.contains_key(key)
+    }
+
+    /// An object inside this one.
+    pub(in crate::message) fn inside<'b>(
+        &self,
+        value: &'b Value,
+        keys: &[&str],
+    ) -> Result<Fields<'b>, ReservesError> {
+        Fields::new(self.what, value, keys)
+    }
+
     fn block(&self) -> Result<(Network, u32, BlockHash), ReservesError> {
-        let network = crate::display::network_from_word(self.text("network")?)
-            .map_err(|_| self.wrong("network", "the name of a network"))?;
-        let height =
-            self.object.get("height").and_then(Value::as_u64).and_then(|height| height.try_into().ok());
-        let height = height.ok_or_else(|| self.wrong("height", "a block's height"))?;
-        Ok((network, height, self.parsed("block_hash", "a block's hash")?))
+        Ok((self.network()?, self.number("height")?, self.parsed("block_hash", "a block's hash")?))
     }
 
     fn coins(&self, most: usize) -> Result<Vec<(OutPoint, TxOut)>, ReservesError> {

@@ -10,9 +10,11 @@
 mod json;
 mod report;
 
+pub(super) use json::Fields;
 pub use json::Utxos;
 pub use report::{Chain, HoldingReport, Report};
 
+use super::partial::Partial;
 use super::signature::{Signature, SignatureError};
 use super::{Verdict, verify};
 use bitcoin::hashes::{Hash, HashEngine, sha256};
@@ -21,7 +23,7 @@ use policies::codec::{CodecError, clean_text};
 use policies::evidence::Evidence;
 use policies::message::bip322::{ClaimedCoin, Locks, MAX_COINS, Satisfaction, ToSign};
 use policies::message::{Message, MessageError, MessageForm};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Longest purpose, in bytes.
@@ -149,6 +151,8 @@ impl Holding {
 pub struct Reserves {
     statement: Statement,
     holdings: Vec<Holding>,
+    /// Signatures of holdings that need more keys, by the holding's place.
+    partials: BTreeMap<usize, Partial>,
 }
 
 impl Reserves {
@@ -163,7 +167,7 @@ impl Reserves {
             let reason = format!("it has {} holdings, expected 1 to {MAX_HOLDINGS}", holdings.len());
             return Err(ReservesError::Format { what: "proof of reserves", reason });
         }
-        let mut reserves = Self { statement, holdings };
+        let mut reserves = Self { statement, holdings, partials: BTreeMap::new() };
         let (mut seen, mut total) = (BTreeSet::new(), Amount::ZERO);
         for (at, holding) in reserves.holdings.iter_mut().enumerate() {
             clean_text("name", &holding.name, MAX_NAME_LEN)?;
@@ -203,6 +207,16 @@ impl Reserves {
     /// The holdings, in the order in which the message names them.
     pub fn holdings(&self) -> &[Holding] {
         &self.holdings
+    }
+
+    /// What some of a holding's keys have signed, while more are needed.
+    pub fn partial(&self, at: usize) -> Option<&Partial> {
+        self.partials.get(&at)
+    }
+
+    /// Keeps what some of a holding's keys have signed, for the other keys. It is not verified by that.
+    pub fn keep(&mut self, at: usize, partial: Partial) {
+        self.partials.insert(at, partial);
     }
 
     /// What all coins are worth.
@@ -266,6 +280,7 @@ impl Reserves {
                 if let Some(holding) = self.holdings.get_mut(at) {
                     holding.signature = Some(signature);
                 }
+                self.partials.remove(&at);
                 return Ok(());
             }
             Verdict::Inconclusive(reason) => ("inconclusive", reason),

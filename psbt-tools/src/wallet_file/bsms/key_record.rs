@@ -84,6 +84,24 @@ impl KeyRecord {
         Self::new(token, key, description, signature)
     }
 
+    /// The same for a record that may be encrypted. Once a token was given out, a plain record may name it or none: BIP129's
+    /// signers without encryption have no token, and whose key it is only its owner can say.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] also for a record that was made for another token, or that needs one.
+    pub fn parse_with_token(text: &str, token: &Token) -> Result<Self, Error> {
+        if text.len() > super::super::MAX_LEN {
+            return Err(wrong("it is too long"));
+        }
+        let decrypted = super::decrypted(text.trim(), Some(token))?;
+        let record = Self::parse(decrypted.as_deref().unwrap_or(text))?;
+        let named = record.token();
+        if named == token || named.is_none() && decrypted.is_none() {
+            return Ok(record);
+        }
+        Err(wrong("it was made for another token"))
+    }
+
     /// The record as text, without a line end after the signature.
     pub fn text(&self) -> String {
         format!(

@@ -8,7 +8,7 @@ pub use key_record::{KeyRecord, MAX_DESCRIPTION_LEN};
 
 use super::{Error, Fault, Found, descriptor, unknown};
 use bitcoin::address::NetworkUnchecked;
-use bitcoin::{Address, Network};
+use bitcoin::{Address, Network, NetworkKind};
 use miniscript::descriptor::checksum::desc_checksum;
 use policies::wallet::{Branch, Keypath, Wallet, WalletKind};
 
@@ -27,6 +27,11 @@ const USUAL: &str = "/0/*,/1/*";
 /// Whether a text is a record of any round.
 pub(super) fn is_record(text: &str) -> bool {
     text.starts_with("BSMS ")
+}
+
+/// Whether a file looks like an encrypted record, which needs its token.
+pub fn is_encrypted(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| cipher::is_encrypted(text.trim()))
 }
 
 /// The record behind a `.dat` file, which is hexadecimal; `None` for any other text.
@@ -107,7 +112,7 @@ pub fn write(wallet: &Wallet) -> Option<String> {
 /// What a coordinator does between the rounds: the sorted multisig of every signer's key.
 ///
 /// # Errors
-/// [`Error::Malformed`] for records that make no wallet: too few, one key twice, a key that is not extended.
+/// [`Error::Malformed`] for records that make no wallet: too few, a key that is not extended. Check C09 for one key twice.
 pub fn coordinate(
     network: Network,
     kind: WalletKind,
@@ -117,6 +122,15 @@ pub fn coordinate(
     let fault = |reason: String| {
         Error::malformed(reason, "collect one key record of each signer, and a threshold among them")
     };
+    let is_other = |record: &KeyRecord| {
+        record.xpub().is_some_and(|xpub| (xpub.network == NetworkKind::Main) != (network == Network::Bitcoin))
+    };
+    if let Some(record) = records.iter().find(|record| is_other(record)) {
+        return Err(Error::malformed(
+            format!("the key {} is not for {network}", record.key()),
+            "name the keys' network, such as --network signet, or let the signer make a key for this one",
+        ));
+    }
     let count = records.len();
     if threshold == 0 || threshold > count || count > MAX_KEYS {
         return Err(fault(format!("{threshold} of {count} is no multisig of at most {MAX_KEYS} keys")));
@@ -134,7 +148,10 @@ pub fn coordinate(
             return Err(fault(format!("{} is no kind of sorted multisig", kind.as_str())));
         }
     };
-    Wallet::new(network, &[text]).map_err(|error| fault(error.to_string()))
+    Wallet::new(network, &[text]).map_err(|error| {
+        let error = Error::from(error);
+        if matches!(error, Error::Refused { .. }) { error } else { fault(error.to_string()) }
+    })
 }
 
 /// The template with its path restrictions in place.

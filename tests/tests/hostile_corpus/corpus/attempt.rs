@@ -18,15 +18,20 @@ use psbt_tools::import::{Context, Imported, import};
 
 use super::desk::Desk;
 
+/// A change that somebody makes to a thing on its way, if at all.
+pub type Tamper<'a, T> = Option<Box<dyn FnOnce(&mut T) + 'a>>;
+
 /// What happens on the way besides.
 #[derive(Default)]
 pub struct Tampering<'a> {
     /// By a lying reader, before the vault sees it.
-    pub bundle: Option<Box<dyn FnOnce(&mut Bundle) + 'a>>,
+    pub bundle: Tamper<'a, Bundle>,
+    /// Between review and signing.
+    pub swapped: Tamper<'a, Bundle>,
     /// Between vault and file.
-    pub signatures: Option<Box<dyn FnOnce(&mut Vec<InputSignature>) + 'a>>,
+    pub signatures: Tamper<'a, Vec<InputSignature>>,
     /// What the reader is told.
-    pub context: Option<Box<dyn FnOnce(&mut Context) + 'a>>,
+    pub context: Tamper<'a, Context>,
 }
 
 /// What came of a file.
@@ -102,6 +107,9 @@ pub fn attempt_with(
         attempt.exit = FaultKind::Incomplete.exit_code();
     }
     let consent = bundle.spend.id();
+    if let Some(tamper) = tampering.swapped {
+        tamper(&mut bundle);
+    }
     let signed = match ask(RequestBody::Sign { bundle, consent, accepted }) {
         // The console asks for what only the reader knows.
         Ok(ReplyBody::Signed(_)) if attempt.exit == FaultKind::Incomplete.exit_code() => return attempt,
@@ -140,12 +148,7 @@ impl Attempt {
         }
     }
 
-    fn attach(
-        &mut self,
-        imported: &Imported,
-        signed: Signed,
-        tamper: Option<Box<dyn FnOnce(&mut Vec<InputSignature>) + '_>>,
-    ) {
+    fn attach(&mut self, imported: &Imported, signed: Signed, tamper: Tamper<'_, Vec<InputSignature>>) {
         let mut signatures = signed.signatures;
         if let Some(tamper) = tamper {
             tamper(&mut signatures);

@@ -1,7 +1,7 @@
 //! The bytes of a PSBT as lists of keys and values, so that what no serialiser writes can be written.
 
+use bitcoin::VarInt;
 use bitcoin::consensus::{Decodable, Encodable};
-use bitcoin::{VarInt, consensus};
 
 /// A key with its type byte, and a value.
 pub type Pair = (Vec<u8>, Vec<u8>);
@@ -11,19 +11,23 @@ const MAGIC: &[u8] = b"psbt\xff";
 
 /// Every map in order: the global one, then inputs, then outputs.
 pub fn read(bytes: &[u8]) -> Vec<Vec<Pair>> {
-    let mut rest = bytes.strip_prefix(MAGIC).expect("a PSBT");
+    try_read(bytes).expect("a PSBT")
+}
+
+/// The same; `None` for bytes that are no whole maps.
+pub fn try_read(bytes: &[u8]) -> Option<Vec<Vec<Pair>>> {
+    let mut rest = bytes.strip_prefix(MAGIC)?;
     let mut maps = vec![vec![]];
     while !rest.is_empty() {
-        let key = string(&mut rest);
+        let key = string(&mut rest)?;
         if key.is_empty() {
             maps.push(vec![]);
         } else {
-            let value = string(&mut rest);
-            maps.last_mut().expect("a map").push((key, value));
+            let value = string(&mut rest)?;
+            maps.last_mut()?.push((key, value));
         }
     }
-    maps.pop();
-    maps
+    maps.pop().filter(Vec::is_empty).map(|_| maps)
 }
 
 /// The bytes again.
@@ -44,12 +48,11 @@ pub fn put(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend(part);
 }
 
-fn string(rest: &mut &[u8]) -> Vec<u8> {
-    let len =
-        VarInt::consensus_decode(rest).unwrap_or_else(|error: consensus::encode::Error| panic!("{error}"));
-    let (string, after) = rest.split_at(usize::try_from(len.0).expect("short"));
+fn string(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let len = VarInt::consensus_decode(rest).ok()?;
+    let (string, after) = rest.split_at_checked(usize::try_from(len.0).ok()?)?;
     *rest = after;
-    string.to_vec()
+    Some(string.to_vec())
 }
 
 /// Edits the maps of a PSBT.

@@ -24,6 +24,8 @@ pub enum Change {
     Context(fn(&mut Context)),
     /// By a reader that lies to the vault.
     Bundle(fn(&mut Bundle, &Payment)),
+    /// Between review and signing.
+    Swapped(fn(&mut Bundle, &Payment)),
     /// Of what the vault released.
     Signatures(fn(&mut Vec<InputSignature>, &Payment)),
     /// Of the signed file, before it is compared with what was asked for.
@@ -171,6 +173,13 @@ impl Fixture {
             bundle: Some(Box::new(|bundle: &mut Bundle| {
                 each(changes, |change| {
                     if let Change::Bundle(edit) = change {
+                        edit(bundle, &payment)
+                    }
+                });
+            })),
+            swapped: Some(Box::new(|bundle: &mut Bundle| {
+                each(changes, |change| {
+                    if let Change::Swapped(edit) = change {
                         edit(bundle, &payment)
                     }
                 });

@@ -164,13 +164,19 @@ fn wallets_that_are_not_this_vaults_are_refused() {
     };
     let elsewhere = own.replace("/2']", "/9']");
     let disguised = own.replace(&own[1..9], "00000000");
+    // A key of one of the own key's addresses, by its true origin.
+    let account: bitcoin::bip32::Xpub = own.split(']').nth(1).unwrap().parse().unwrap();
+    let child = account.derive_pub(policies::wallet::secp(), &[ChildNumber::Normal { index: 0 }]).unwrap();
+    let below = format!("{}/0]{child}", own.split(']').next().unwrap());
     for (name, descriptor, why) in [
         ("office", multi(2, &[a, b]), "no key of this store"),
         ("office", multi(2, &[&elsewhere, a]), "no key of this store"),
         ("office", multi(2, &[&disguised, a]), "no key of this store"),
+        ("office", multi(2, &[&below, a]), "no key of this store"),
         ("office", multi(2, &[own, own, a]), "twice"),
         ("office", multi(2, &[own, a, a]), "twice"),
         ("office", multi(2, &[own, other]), "exactly once"),
+        ("office", multi(2, &[own, &other.replace(&other[1..9], "00000000")]), "exactly once"),
         ("office", multi(2, &[other, a]), "the key of wallet `branch`"),
         ("new", multi(2, &[other, a]), "the key of wallet `branch`"),
         ("new", format!("wpkh({}/<0;1>/*)", single.key), "the key of wallet `main`"),

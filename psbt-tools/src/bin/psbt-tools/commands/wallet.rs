@@ -2,9 +2,10 @@
 
 use bitcoin::{Network, NetworkKind};
 use clap::{Args, ValueEnum};
+use policies::examine::key_name;
 use policies::wallet::{Branch, Keypath, Wallet};
 use psbt_tools::display::{address_text, escape, network_from_word};
-use psbt_tools::wallet_file::{self, WalletFile, bip388::Policy, bsms, coldcard};
+use psbt_tools::wallet_file::{self, WalletFile, bsms};
 use psbt_tools::{Error, files};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -14,6 +15,9 @@ use std::process::ExitCode;
 
 /// How many addresses of each branch are in the JSON.
 const ADDRESSES: u32 = 5;
+
+/// Longest file with a token, in bytes.
+const MAX_TOKEN_LEN: u64 = 1 << 10;
 
 /// Shows the wallet that a file describes: kind, keys, who can spend, identifier, first addresses.
 ///
@@ -28,9 +32,9 @@ pub struct Arguments {
     /// bitcoin (or mainnet), testnet, testnet4, signet, regtest; needed for test networks that the file does not name
     #[arg(long, value_name = "N")]
     network: Option<String>,
-    /// The token of an encrypted BSMS record
-    #[arg(long, value_name = "HEX")]
-    token: Option<String>,
+    /// The token of an encrypted BSMS record is the first line of this file
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Write it in another format
     #[arg(long, value_name = "FORMAT")]
     to: Option<Target>,
@@ -54,13 +58,30 @@ enum Target {
     Bip388,
     /// A BSMS descriptor record
     Bsms,
-    /// A Coldcard's multisig file
+    /// A Coldcard's multisig file, which Sparrow, Specter and Electrum read too
     Coldcard,
+    /// What Bitcoin Core's `importdescriptors` takes
+    Core,
+    /// The JSON of Specter and Fully Noded, which Sparrow reads too
+    Specter,
+}
+
+impl Target {
+    fn format(self) -> wallet_file::Target {
+        match self {
+            Target::Descriptor => wallet_file::Target::Descriptor,
+            Target::Bip388 => wallet_file::Target::Bip388,
+            Target::Bsms => wallet_file::Target::Bsms,
+            Target::Coldcard => wallet_file::Target::Coldcard,
+            Target::Core => wallet_file::Target::Core,
+            Target::Specter => wallet_file::Target::Specter,
+        }
+    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let network = arguments.network.as_deref().map(network_from_word).transpose()?;
-    let token = arguments.token.as_deref().map(bsms::Token::parse).transpose()?;
+    let token = arguments.token_file.as_deref().map(token).transpose()?;
     let bytes = files::read(&arguments.file, wallet_file::MAX_LEN as u64)?;
     let file = wallet_file::read_with_token(&bytes, token.as_ref())?;
     let wallet = file.wallet(chosen(&file, network)?)?;
@@ -88,51 +109,56 @@ fn chosen(file: &WalletFile, asked: Option<Network>) -> Result<Network, Error> {
 }
 
 fn written(wallet: &Wallet, target: Target, name: &str) -> Result<String, Error> {
-    let text = match target {
-        Target::Descriptor => {
-            Some(Branch::ALL.into_iter().map(|branch| format!("{}\n", wallet.descriptor(branch))).collect())
-        }
-        Target::Bip388 => Policy::of(wallet).map(|policy| format!("{:#}\n", policy.to_json(name))),
-        Target::Bsms => bsms::write(wallet),
-        Target::Coldcard => coldcard::write(wallet, name),
-    };
-    text.ok_or_else(|| {
+    wallet_file::write(wallet, target.format(), name, None).ok_or_else(|| {
         Error::malformed(
             "this format has no words for this wallet",
-            "Coldcard files are for sortedmulti; BSMS and Coldcard for branches 0 and 1; --to descriptor says everything",
+            "Coldcard files are for sortedmulti; BSMS, Specter and Coldcard for branches 0 and 1; --to descriptor says everything",
         )
     })
 }
 
+/// The token on a file's first line.
+pub(super) fn token(path: &Path) -> Result<bsms::Token, Error> {
+    let bytes = files::read(path, MAX_TOKEN_LEN)?;
+    let text = String::from_utf8_lossy(&bytes);
+    bsms::Token::parse(text.lines().next().unwrap_or_default().trim())
+}
+
 fn words(file: &WalletFile, wallet: &Wallet) -> String {
     let mut out = format!("format         {}\n", file.format.title());
-    let mut line = |word: &str, text: &str| {
-        // Writing to a string does not fail.
-        let _ = writeln!(out, "{word:<14} {text}");
-    };
     if let Some(name) = &file.name {
-        line("name", &format!("\"{}\"", escape(name)));
+        line(&mut out, "name", &format!("\"{}\"", escape(name)));
     }
-    line("network", &wallet.network().to_string());
-    line("kind", wallet.kind().as_str());
-    line("wallet", &wallet.id().to_string());
-    line("words", &wallet.id().words());
-    for (at, key) in wallet.keys().iter().enumerate() {
-        line(&format!("key {at}"), &key.to_string());
-    }
-    for (at, path) in wallet.paths().iter().enumerate() {
-        line(if at == 0 { "spends" } else { "or" }, &path.text(&|place| key_name(wallet, place)));
-    }
-    for (branch, word) in [(Branch::External, "external"), (Branch::Internal, "internal")] {
-        line(word, &wallet.descriptor(branch));
-        if let Some(address) = wallet.address(Keypath { branch, index: 0 }) {
-            line("  first", &address_text(&address.to_string()));
-        }
-    }
+    describe(&mut out, wallet);
     for note in &file.notes {
-        line("note", note);
+        line(&mut out, "note", note);
     }
     out
+}
+
+/// What cosigners compare, in the words of `cold-signer register`.
+pub(super) fn describe(out: &mut String, wallet: &Wallet) {
+    line(out, "network", &wallet.network().to_string());
+    line(out, "kind", wallet.kind().as_str());
+    line(out, "wallet", &wallet.id().to_string());
+    line(out, "words", &wallet.id().words());
+    for (at, key) in wallet.keys().iter().enumerate() {
+        line(out, &format!("key {}", at.saturating_add(1)), &key.to_string());
+    }
+    for (at, path) in wallet.paths().iter().enumerate() {
+        line(out, if at == 0 { "spends" } else { "or" }, &path.text(&|place| key_name(wallet, place)));
+    }
+    for (branch, word) in [(Branch::External, "external"), (Branch::Internal, "internal")] {
+        line(out, word, &wallet.descriptor(branch));
+        if let Some(address) = wallet.address(Keypath { branch, index: 0 }) {
+            line(out, "  first", &address_text(&address.to_string()));
+        }
+    }
+}
+
+pub(super) fn line(out: &mut String, word: &str, text: &str) {
+    // Writing to a string does not fail.
+    let _ = writeln!(out, "{word:<14} {text}");
 }
 
 fn to_json(file: &WalletFile, wallet: &Wallet) -> Value {
@@ -170,19 +196,12 @@ fn to_json(file: &WalletFile, wallet: &Wallet) -> Value {
     })
 }
 
-fn key_name(wallet: &Wallet, place: usize) -> String {
-    match wallet.places().get(place).and_then(|place| place.key) {
-        Some(key) => format!("key {key}"),
-        None => "nobody".to_owned(),
-    }
-}
-
 /// Writes a file that is readable by everybody: a wallet description spends nothing.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     files::write_new(path, bytes, 0o644)
 }
 
-fn print(text: &str) -> Result<(), Error> {
+pub(super) fn print(text: &str) -> Result<(), Error> {
     let fault = |source| Error::Write { name: "standard output".to_owned(), source };
     io::stdout().write_all(text.as_bytes()).map_err(fault)
 }

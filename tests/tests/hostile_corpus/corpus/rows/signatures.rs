@@ -131,7 +131,7 @@ pub const ROWS: &[Row] = &[
             &[Change::Psbt(|psbt, _| {
                 let (first, second) = psbt.inputs.split_at_mut(1);
                 std::mem::swap(&mut first[0].final_script_witness, &mut second[0].final_script_witness);
-                if !first[0].final_script_sig.as_ref().is_some_and(|script| script.len() == 23) {
+                if first[0].final_script_sig.as_ref().is_none_or(|script| script.len() != 23) {
                     std::mem::swap(&mut first[0].final_script_sig, &mut second[0].final_script_sig);
                 }
             })],

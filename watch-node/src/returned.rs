@@ -1,0 +1,169 @@
+//! Files that came back for an attempt: which one they are of, what they bring, and whether that is enough.
+
+use bitcoin::{Psbt, Transaction};
+use policies::check::Check;
+use policies::codec::Canonical;
+use policies::examine::FeeBounds;
+use policies::request::SignedRequest;
+use psbt_tools::envelope::Kind;
+use psbt_tools::export::{attach_signatures, same_transaction};
+use psbt_tools::finalize::{extract, finalize};
+use psbt_tools::import::{Context, Imported, import};
+
+use crate::assembly::{assembled, is_preimage, preimages_in, requested};
+use crate::cosigning::{Cosigning, signatures_in};
+use crate::documents::{Taken, take};
+use crate::error::{Error, Result};
+use crate::payment::unsigned_txid;
+use crate::store::{Attempt, Payment, Store};
+use crate::wallet::OpenWallet;
+
+/// An attempt of which files came back.
+pub struct Returned<'w> {
+    /// The payment.
+    pub payment: Payment,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The wallet that pays.
+    pub wallet: &'w OpenWallet,
+    /// What the files' documents came to.
+    pub taken: Taken,
+    /// The transaction of a file that needs no other.
+    whole: Option<Transaction>,
+}
+
+impl Returned<'_> {
+    /// Adds what another file of the same attempt brought.
+    pub fn join(&mut self, other: Self) {
+        self.taken = self.taken.and(other.taken);
+        self.whole = self.whole.take().or(other.whole);
+    }
+
+    /// The signed transaction: the one that was kept, that of a file, or what all kept signatures make; `None` when they
+    /// are not enough.
+    pub fn transaction(&self, store: &Store) -> Result<Option<Transaction>> {
+        if let Some(kept) = &self.attempt.signed {
+            return Ok(Some(kept.clone()));
+        }
+        if let Some(whole) = &self.whole {
+            return Ok(Some(whole.clone()));
+        }
+        if !self.cosigning(store)?.is_met {
+            return Ok(None);
+        }
+        whole(assembled(store, self.wallet, &self.attempt)?, &self.attempt.spend.unsigned_transaction())
+    }
+
+    /// Who has signed so far.
+    pub fn cosigning(&self, store: &Store) -> Result<Cosigning> {
+        Cosigning::new(&self.wallet.rules, &self.attempt.spend, &store.signatures(&self.attempt)?)
+    }
+}
+
+/// Reads a file, finds out which attempt it is of, and keeps what it brings: documents, signatures, preimages. `now` is Unix
+/// time.
+///
+/// Errors: [`Error::UnknownPayment`], check C33 for another transaction than was asked for, the first check that refuses.
+pub fn take_in<'w>(
+    store: &mut Store,
+    wallets: &'w [OpenWallet],
+    preimages: &[Vec<u8>],
+    bytes: Vec<u8>,
+    now: u64,
+) -> Result<Returned<'w>> {
+    let rules: Vec<_> = wallets.iter().map(|wallet| wallet.rules.clone()).collect();
+    let context = Context { network: Some(store.network()?), now: Some(now), ..Context::default() };
+    let first = import(bytes.clone(), &rules, &context)?;
+    let (payment, attempt) = known_attempt(store, &first)?;
+    let requested = attempt.spend.unsigned_transaction();
+    same_transaction(&requested, &first.psbt().unsigned_tx)?;
+
+    let wallet = wallets
+        .iter()
+        .find(|wallet| wallet.row.id == payment.wallet)
+        .ok_or(Error::CorruptStore("payment without its wallet"))?;
+    let context = Context { marks: wallet.marks(store)?, ..context };
+    let imported = import(bytes, std::slice::from_ref(&wallet.rules), &context)?;
+    let (spend, _) = imported.cleared()?;
+    if spend.id() != attempt.spend.id() {
+        return Err(Error::UnknownPayment(format!(
+            "the file claims spend {}, {} is spend {}",
+            spend.id(),
+            payment.name(),
+            attempt.spend.id()
+        )));
+    }
+    // Documents are kept even when signatures are still missing: a permitted file shows its permit.
+    let taken = take(store, wallet, &attempt, imported.envelope())?;
+    let mut complete = None;
+    if attempt.signed.is_none() {
+        complete = whole(imported.psbt().clone(), &requested)?;
+        if complete.is_none() {
+            keep(store, wallet, &attempt, preimages, imported.psbt())?;
+        }
+    }
+    Ok(Returned { payment, attempt, wallet, taken, whole: complete })
+}
+
+/// Keeps a file's signatures, verified against the request as it was built here, and its preimages.
+fn keep(
+    store: &mut Store,
+    wallet: &OpenWallet,
+    attempt: &Attempt,
+    given: &[Vec<u8>],
+    psbt: &Psbt,
+) -> Result<()> {
+    let signatures = signatures_in(psbt, &wallet.rules, &attempt.spend)?;
+    if !signatures.is_empty() {
+        attach_signatures(&mut requested(store, attempt)?, &signatures)?;
+        store.keep_signatures(attempt, &signatures)?;
+    }
+    for preimage in preimages_in(psbt, wallet, attempt)? {
+        store.keep_preimage(attempt, &preimage)?;
+    }
+    for preimage in given {
+        if is_preimage(wallet, attempt, preimage)? {
+            store.keep_preimage(attempt, preimage)?;
+        }
+    }
+    Ok(())
+}
+
+/// The attempt that a file belongs to: by its transaction, by the request in its envelope, or by a coin that it spends;
+/// the latest of several. Whether it is unchanged is decided afterwards.
+fn known_attempt(store: &Store, file: &Imported) -> Result<(Payment, Attempt)> {
+    let requests: Vec<_> = file
+        .envelope()
+        .get(Kind::Request)
+        .filter_map(|bytes| SignedRequest::from_bytes(bytes).ok())
+        .map(|signed| signed.request.id())
+        .collect();
+    let transaction = &file.psbt().unsigned_tx;
+    let txid = unsigned_txid(transaction);
+    let spends = |attempt: &Attempt| {
+        let mut coins = attempt.spend.inputs().iter().map(|input| input.outpoint);
+        coins.any(|coin| transaction.input.iter().any(|input| input.previous_output == coin))
+    };
+    let payments = store.payments()?;
+    let attempts = || payments.iter().rev().flat_map(|p| p.attempts.iter().rev().map(move |a| (p, a)));
+    attempts()
+        .find(|(_, attempt)| attempt.unsigned_txid == txid)
+        .or_else(|| attempts().find(|(_, attempt)| requests.contains(&attempt.request.id())))
+        .or_else(|| attempts().find(|(_, attempt)| spends(attempt)))
+        .map(|(payment, attempt)| (payment.clone(), attempt.clone()))
+        .ok_or_else(|| Error::UnknownPayment(format!("transaction {txid} is no payment of this folder")))
+}
+
+/// The signed transaction of a PSBT, `None` while signatures or preimages are missing; C33 once more, after finalising.
+fn whole(mut psbt: Psbt, requested: &Transaction) -> Result<Option<Transaction>> {
+    match finalize(&mut psbt) {
+        Ok(()) => {}
+        Err(psbt_tools::Error::SignaturesMissing(_)) => return Ok(None),
+        // Its locks open a path, or it would not have been built: a preimage is missing.
+        Err(psbt_tools::Error::Refused { check: Check::LOCKTIME, .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let transaction = extract(&psbt, &FeeBounds::default())?;
+    same_transaction(requested, &transaction)?;
+    Ok(Some(transaction))
+}
