@@ -167,7 +167,7 @@ fn c31_the_heaviest_transaction_that_is_relayed_is_standard() {
     let (coins, len) = (1..=4)
         .find_map(|coins| {
             let rest = MAX_STANDARD_WEIGHT.to_wu() - weight(coins, 70_000).to_wu();
-            (rest % 4 == 0).then(|| (coins, 70_000 + usize::try_from(rest / 4).unwrap()))
+            rest.is_multiple_of(4).then(|| (coins, 70_000 + usize::try_from(rest / 4).unwrap()))
         })
         .unwrap();
     assert_eq!(weight(coins, len), MAX_STANDARD_WEIGHT);
