@@ -207,4 +207,13 @@ mod tests {
         assert!(!strict(Xpub { child_number: ChildNumber::Hardened { index: 0 }, ..master }));
         assert!(strict(Xpub { depth: 1, ..account }));
     }
+
+    #[test]
+    fn a_text_may_be_as_long_and_have_as_many_places_as_the_bounds_say() {
+        assert!(require_strict(&"(".repeat(MAX_DESCRIPTOR_LEN)).is_ok());
+        let longer = MAX_DESCRIPTOR_LEN + 1;
+        assert_eq!(require_strict(&"(".repeat(longer)), Err(WalletError::Length(longer)));
+        assert!(require_strict(&"*".repeat(MAX_PLACES)).is_ok());
+        assert_eq!(require_strict(&"*".repeat(MAX_PLACES + 1)), Err(WalletError::Places(MAX_PLACES + 1)));
+    }
 }
