@@ -785,3 +785,18 @@ fn a_review_says_who_has_the_say_and_a_permit_under_a_withdrawn_policy_counts_fo
     let (outcome, said) = only(&stage.review(&back), Check::SIGNED_BEFORE);
     assert!(outcome == Outcome::Ask && said.contains("takes that payment back"), "{said}");
 }
+
+#[test]
+fn a_permit_for_a_wallet_of_other_vaults_counts_for_nothing() {
+    let named = |vaults: &[u8]| {
+        let mut policy = without_approvals();
+        policy.wallets.get_mut("savings").unwrap().vaults = vaults.iter().map(|n| public(*n)).collect();
+        let mut stage = Stage::set(Some(policy));
+        let file = stage.file(&pay(1));
+        stage.sign_accepting(&file, &[]).map_err(|fault| (fault.code, fault.message))
+    };
+    assert!(named(&[]).is_ok(), "any vault");
+    let (code, message) = named(&[CAROL, BEN]).unwrap_err();
+    assert_eq!(code, "C34");
+    assert!(message.contains("the policy names other vaults"), "{message}");
+}
