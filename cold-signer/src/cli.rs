@@ -4,7 +4,7 @@ use crate::keeper::Keeper;
 use crate::output::{json_text, print_error};
 use crate::reader::{self, MODE};
 use crate::vault::{Launch, Passphrase, Vault};
-use crate::{Error, Result, commands};
+use crate::{Error, Result, commands, passphrase_file};
 use clap::{Args, Parser, Subcommand};
 use psbt_tools::display::escape;
 use serde_json::json;
@@ -101,7 +101,7 @@ pub fn run_line(visit: &Global, words: &[String]) -> u8 {
     };
     let global = Global { json: visit.json || cli.global.json, ..visit.clone() };
     let ill = if cli.global.is_about_the_visit() {
-        "the store, the passphrase and the machine are those of this visit"
+        "the store, the passphrase and the machine are those of this session"
     } else if matches!(cli.command, Command::Shell(_)) {
         "this is the shell already"
     } else {
@@ -155,6 +155,7 @@ impl Global {
     /// # Errors
     /// [`Error::NoHome`], [`Error::Start`].
     pub fn launch(&self) -> Result<Launch> {
+        self.look_at_passphrase_file();
         let passphrase = match (&self.passphrase_file, self.passphrase_fd) {
             (Some(path), _) => Passphrase::File(path.clone()),
             (None, Some(number)) => Passphrase::Descriptor(number),
@@ -191,6 +192,13 @@ impl Global {
     /// Whether the passphrase comes from a descriptor, which gives it once.
     pub fn passphrase_is_a_descriptor(&self) -> bool {
         self.passphrase_fd.is_some()
+    }
+
+    /// Warns when others may read the passphrase's file; a demonstration's passphrase is no secret.
+    pub fn look_at_passphrase_file(&self) {
+        if let (Some(path), false) = (&self.passphrase_file, self.kdf_floor) {
+            passphrase_file::look(path);
+        }
     }
 
     /// Whether the vault runs although a network interface is up.
@@ -297,8 +305,11 @@ fn usage(error: &clap::Error, as_json: bool) -> u8 {
     for line in message.lines() {
         let _ = writeln!(std::io::stderr(), "{}", escape(line));
     }
+    let _ = writeln!(std::io::stderr(), "hint: see `cold-signer --help`");
     if as_json {
-        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let words = message.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+        let message = words.collect::<Vec<_>>().join(" ");
+        let message = message.trim_start_matches("error: ");
         let object =
             json!({"error": {"code": "usage", "message": message, "hint": "see `cold-signer --help`"}});
         let _ = writeln!(std::io::stdout(), "{}", json_text(&object));

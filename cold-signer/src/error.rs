@@ -90,6 +90,14 @@ pub enum Error {
     /// `--consent` names spends that no file holds.
     #[error("no file that can be signed holds the spend {}, which --consent names", spends_text(.0))]
     Unclaimed(Vec<SpendId>),
+    /// One of several files cannot be signed, and why.
+    #[error("{file}: {error}")]
+    OfFile {
+        /// Which, escaped.
+        file: String,
+        /// Why.
+        error: Box<Error>,
+    },
     /// The person at the terminal skipped a file.
     #[error("skipped at the terminal")]
     Skipped,
@@ -181,6 +189,7 @@ impl Error {
         let word = match self {
             Error::Vault(fault) => return fault.code.clone(),
             Error::Psbt(error) => return error.code(),
+            Error::OfFile { error, .. } => return error.code(),
             Error::Unreadable { code, .. } => return code.clone(),
             Error::Refused(findings) => {
                 return gravest(findings)
@@ -224,6 +233,7 @@ impl Error {
         match self {
             Error::Vault(fault) => fault.kind.exit_code(),
             Error::Psbt(error) => error.exit_code(),
+            Error::OfFile { error, .. } => error.exit_code(),
             Error::Unreadable { exit, .. } => *exit,
             Error::Start { .. }
             | Error::VaultEnded
@@ -266,6 +276,7 @@ impl Error {
             Error::Psbt(error) => {
                 return error.hint().unwrap_or_else(|| "see `psbt-tools inspect FILE`".to_owned());
             }
+            Error::OfFile { error, .. } => return error.hint(),
             Error::Unreadable { hint, .. } => return escape(hint),
             Error::Refused(findings) => {
                 return gravest(findings)
@@ -309,7 +320,10 @@ impl Error {
                 "give its export to the coordinator, then `cold-signer register --wallet NAME --file F`"
             }
             Error::NotAccepted(checks) => {
-                return format!("if they are what you want, add --accept {}", checks_text(checks));
+                return format!(
+                    "`cold-signer review` says what each asks; if it is what you want, add --accept {}",
+                    checks_text(checks)
+                );
             }
             Error::Stopped(_) => "nothing was signed or pinned after that; start again when ready",
             Error::Terminal(_) => "run the command at a terminal",
@@ -318,7 +332,7 @@ impl Error {
             Error::NotSupported(_) => "use one of the others; `--help` lists them",
             Error::Unfit(_) => "do what stands beside each line, then run `cold-signer doctor` again",
             Error::NotOurs { .. } => {
-                "publish it nowhere; if it should be ours, look further with --up-to, or in another wallet"
+                "publish it nowhere; if it should be ours, look in another wallet, or further with `address --scan A --up-to N`"
             }
             Error::StepsLeft(_) => "`cold-signer start` goes on where it stopped",
             Error::Differs(_) => "stop, and find out why before any coin goes there",
@@ -334,6 +348,7 @@ impl Error {
         match self {
             Error::Vault(fault) => &fault.findings,
             Error::Refused(findings) => findings,
+            Error::OfFile { error, .. } => error.findings(),
             _ => &[],
         }
     }

@@ -13,6 +13,7 @@ pub mod doctor;
 mod error;
 pub mod keeper;
 mod output;
+mod passphrase_file;
 pub mod reader;
 pub mod report;
 pub mod sandbox;

@@ -8,7 +8,7 @@ use crate::terminal::{Person, Terminal};
 use policies::codec::deceives;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 /// The result of a command.
 #[derive(Debug)]
@@ -28,19 +28,28 @@ impl Output {
         Self { text: text.into(), json, error: None }
     }
 
-    /// Prints it; gives the exit code. A reader of ours that has gone away is no fault.
+    /// Prints it; gives the exit code. A reader of ours that has gone away is no fault; a full disk is.
     pub fn print(mut self, as_json: bool) -> u8 {
         let error = self.error.as_ref();
-        if as_json {
-            if let (Some(object), Some(error)) = (self.json.as_object_mut(), error) {
-                object.insert("error".to_owned(), error.to_json());
-            }
-            let _ = writeln!(std::io::stdout(), "{}", json_text(&self.json));
-        } else if !self.text.is_empty() {
-            show(self.text.trim_end());
+        if as_json && let (Some(object), Some(error)) = (self.json.as_object_mut(), error) {
+            object.insert("error".to_owned(), error.to_json());
+        }
+        let written = if as_json {
+            writeln!(std::io::stdout(), "{}", json_text(&self.json))
+        } else if self.text.is_empty() {
+            Ok(())
+        } else {
+            put(self.text.trim_end())
+        };
+        let lost = written.err().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+        if let Some(lost) = &lost {
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: cannot write standard output: {lost}\nhint: make room, then run it again"
+            );
         }
         match error {
-            None => 0,
+            None => u8::from(lost.is_some()),
             Some(error) => {
                 complain(error);
                 error.exit_code()
@@ -51,6 +60,11 @@ impl Output {
 
 /// Text on standard output: page by page where a person sits before it and it is longer than the screen.
 pub fn show(text: &str) {
+    // Whoever is gone needs no text.
+    let _ = put(text);
+}
+
+fn put(text: &str) -> std::io::Result<()> {
     let watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let pages = Terminal::open().filter(|_| watched).and_then(|person| {
         let size = person.size();
@@ -61,10 +75,9 @@ pub fn show(text: &str) {
     match pages {
         // Whoever has seen enough may stop; the command is done all the same.
         Some((pages, mut person)) => drop(leaf(&mut person, &pages)),
-        None => {
-            let _ = writeln!(std::io::stdout(), "{text}");
-        }
+        None => writeln!(std::io::stdout(), "{text}")?,
     }
+    Ok(())
 }
 
 /// Prints a failure: two lines on stderr, and the object on stdout with `--json`; gives the exit code.
@@ -81,12 +94,17 @@ pub fn print_error(error: &Error, as_json: bool) -> u8 {
     error.exit_code()
 }
 
-/// The object on one line. Characters that deceive a terminal are written as `\uNNNN`, which means the same to a
-/// program; outside of strings JSON has none.
+/// The object on one line, as [`undeceiving`] writes it.
 pub fn json_text(value: &Value) -> String {
+    undeceiving(&value.to_string())
+}
+
+/// JSON in which characters that deceive a terminal are written as `\uNNNN`, which means the same to a program; outside of
+/// strings JSON has none but the ends of lines, which stay.
+pub fn undeceiving(json: &str) -> String {
     let mut text = String::new();
-    for c in value.to_string().chars() {
-        if deceives(c) {
+    for c in json.chars() {
+        if deceives(c) && c != '\n' {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a string does not fail.
                 let _ = write!(text, "\\u{unit:04x}");

@@ -2,7 +2,7 @@
 
 use crate::keeper::Keeper;
 use crate::terminal::Before;
-use crate::{Error, Result};
+use crate::{Error, Result, passphrase_file};
 use cold_wire::{
     Bundle, FaultKind, FrameError, KeyInfo, MessageReview, NewKey, PROTOCOL, RegisterWallet, Reply,
     ReplyBody, Request, RequestBody, Review, SignMessage, Signed, VaultStatus, read_frame, write_frame,
@@ -13,13 +13,12 @@ use policies::id::{AuthorityId, SpendId, VaultId};
 use policies::identity::PublicKey;
 use policies::permit::Receipt;
 use rustix::io::{FdFlags, fcntl_setfd};
-use std::fs::File;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -145,7 +144,7 @@ impl Vault {
         match &launch.passphrase {
             Passphrase::Terminal => {}
             Passphrase::File(path) => {
-                let file = open_passphrase(path)?;
+                let file = passphrase_file::open(path)?;
                 command.arg("--passphrase-fd").arg(file.as_raw_fd().to_string());
                 passed.push(file);
             }
@@ -383,11 +382,6 @@ fn spawn_passing(command: &mut Command, passed: &[OwnedFd]) -> io::Result<Child>
     let child = command.spawn();
     mark(FdFlags::CLOEXEC)?;
     child
-}
-
-fn open_passphrase(path: &Path) -> Result<OwnedFd> {
-    let name = || psbt_tools::display::escape(&path.to_string_lossy());
-    File::open(path).map(OwnedFd::from).map_err(|source| Error::Input { name: name(), source })
 }
 
 fn inherited(number: RawFd) -> Result<()> {

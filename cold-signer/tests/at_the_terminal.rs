@@ -4,7 +4,7 @@ mod common;
 
 use bitcoin::{Amount, ScriptBuf};
 use common::laptop::Laptop;
-use common::terminal::{Act, honest, play, terminal};
+use common::terminal::{Act, honest, play, play_typing, terminal};
 use common::{authority, console};
 use policies::policy::Requester;
 use policies::spend::SpendOutput;
@@ -114,6 +114,33 @@ fn a_vault_that_is_killed_while_it_shows_words_leaves_neither_them_nor_a_dumb_te
     let keys = play(&laptop, &["keys"], |_, _| Act::Interrupt);
     assert!(keys.1.contains("this store holds no key yet"), "{}", keys.1);
     laptop.done(&["new-key", "--wallet", "main", "--network", "regtest"]);
+}
+
+#[test]
+fn a_key_is_restored_though_words_and_the_passphrase_were_mistyped() {
+    let laptop = Laptop::new();
+    laptop.done(&["new-key", "--wallet", "other", "--network", "regtest"]);
+    let restore = ["restore", "--wallet", "main", "--network", "regtest", "--words", "12"];
+    let mut paper = vec!["abandon"; 11];
+    paper.push("about");
+    let mut answers = ["abandon"; 12].to_vec();
+    answers.splice(1..1, ["abandn", "", "abandon about"]);
+    answers.extend(&paper);
+    answers.extend(["", "correct house", "correct horse"]);
+    let mut answers = answers.into_iter();
+    let (status, screen) = play_typing(&laptop, (24, 80), &restore, |_, screen| {
+        Act::Type(answers.next().unwrap_or_else(|| panic!("{screen}")).to_owned())
+    });
+    assert_eq!((status.code(), answers.next()), (Some(0), None), "{screen}");
+    assert_eq!(screen.matches("number 2 is not in the BIP39 list").count(), 3, "{screen}");
+    assert_eq!(screen.matches("Type all 12 again, from the first").count(), 1, "{screen}");
+    assert_eq!(screen.matches("Passphrase: ").count(), 3, "{screen}");
+    for secret in ["aband", "about", "correct"] {
+        assert!(!screen.contains(secret), "{secret}: {screen}");
+    }
+    // The first address of BIP39's best known words, m/84'/1'/0'/0/0.
+    let address = laptop.done(&["address", "--wallet", "main", "--index", "0"]);
+    assert_eq!(address["address"], "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk");
 }
 
 #[test]

@@ -73,6 +73,8 @@ fn misuse_is_exit_code_2_with_one_json_object() {
         &["sign-message", "--wallet", "a", "--message", "b", "--change", "--json"],
         &["sign-message", "--wallet", "a", "--add", "b", "--index", "0", "--json"],
         &["sign-reserves", "--wallet", "a", "b", "-o", "c", "--consent", "12", "--json"],
+        &["register", "--wallet", "a", "--json"],
+        &["register", "--wallet", "a", "--descriptor", "b", "--file", "c", "--json"],
     ] {
         let text = run(folder.path(), arguments);
         assert!(text.ends_with("exit 2") && text.contains("{\"error\":{\"code\":\"usage\""), "{text}");

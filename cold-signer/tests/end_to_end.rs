@@ -276,8 +276,15 @@ fn a_folder_is_signed_in_one_visit_and_one_failure_stops_nothing_else() {
     std::fs::write(laptop.path("stick/letter.txt"), "hello").unwrap();
     let none = "0".repeat(64);
     let sign = ["sign", "stick", "-o", "back"];
-    let (exit, said) = laptop.run(&[&sign[..], &["--consent", &consents[1], "--consent", &none]].concat());
+    let all = [&sign[..], &["--consent", &consents[1], "--consent", &none]].concat();
+    let (exit, said, told) = laptop.run_telling("passphrase", &all);
     assert_eq!((exit, code(&said)), (4, "no-consent"), "{said}");
+    let errors: Vec<_> = told.lines().filter(|line| line.starts_with("error: ")).collect();
+    let [bad, unclaimed, request] = errors.as_slice() else { panic!("{told}") };
+    assert!(bad.starts_with("error: stick/bad.psbt: "), "{told}");
+    assert!(unclaimed.starts_with("error: no file that can be signed holds the spend 00000000"), "{told}");
+    assert!(request.starts_with("error: stick/one-request.psbt: nobody consented"), "{told}");
+    assert_eq!(said["files"][1]["error"]["message"].as_str().map(|text| text.contains("stick")), Some(false));
     let codes: Vec<_> = said["files"].as_array().unwrap().iter().map(code).collect();
     assert_eq!(codes, ["malformed", "no-consent", ""], "{said}");
     assert_eq!(said["files"][2]["spend_id"], consents[1].as_str());

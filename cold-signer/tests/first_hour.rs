@@ -138,6 +138,34 @@ fn every_screen_of_the_first_hour_can_be_left_and_it_goes_on_where_it_stopped() 
 }
 
 #[test]
+fn a_mistyped_word_of_the_drill_is_found_at_once_and_the_words_can_be_typed_again() {
+    let laptop = Laptop::new();
+    let mut operator = Operator::default();
+    // The third word misspelt; then twelve of the list that are no backup, and the paper from the first on.
+    let (mut drill, mut misspelt, mut round) = (false, false, 0);
+    let (status, screen) = play(&laptop, &START, |_, screen| {
+        drill |= screen.contains("How many words");
+        if screen.contains("EXPORT:") {
+            return Act::Type("q".to_owned());
+        }
+        round += usize::from(drill && screen.ends_with("Word 1: "));
+        if drill && screen.ends_with("Word 3: ") && !std::mem::replace(&mut misspelt, true) {
+            return Act::Type("zoological".to_owned());
+        }
+        match operator.answer(screen) {
+            Act::Type(_) if drill && round == 1 && screen.contains("Word ") => Act::Type("abandon".to_owned()),
+            act => act,
+        }
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert_eq!(screen.matches("number 3 is not in the BIP39 list").count(), 1, "{screen}");
+    assert_eq!(screen.matches("their checksum is wrong").count(), 1, "{screen}");
+    assert!(screen.contains("The paper is a backup of this wallet.") && round == 2, "{screen}");
+    assert!(!screen.contains("zoological"), "{screen}");
+    assert_eq!(done(&laptop), 3, "machine, key and drill");
+}
+
+#[test]
 fn a_paper_of_another_key_and_a_node_with_another_address_are_found_out() {
     let laptop = Laptop::new();
     let mut operator = Operator::default();

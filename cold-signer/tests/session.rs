@@ -3,7 +3,7 @@
 mod common;
 
 use common::laptop::{Laptop, code};
-use common::terminal::{Act, honest, play, play_on};
+use common::terminal::{Act, honest, play, play_on, play_typing};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -91,6 +91,34 @@ fn a_session_unlocks_once_completes_and_says_when_the_vault_has_ended() {
 }
 
 #[test]
+fn an_empty_passphrase_is_asked_for_again_and_never_reaches_the_session() {
+    let laptop = laptop();
+    let mut answers = vec!["correct horse", "correct house", ""];
+    let lines = ["keys", "\u{1b}[A", "quit"];
+    let mut line = 0;
+    let (status, screen) = play_typing(&laptop, (24, 80), &["shell"], |_, screen| {
+        if screen.ends_with("Passphrase: ") {
+            return typed(answers.pop().unwrap());
+        }
+        line += 1;
+        typed(lines[line - 1])
+    });
+    assert_eq!(status.code(), Some(0), "{screen}");
+    assert!(answers.is_empty() && line == 3, "{screen}");
+    assert_eq!(screen.matches("it is empty").count(), 1, "{screen}");
+    assert_eq!(screen.matches("wrong passphrase").count(), 1, "{screen}");
+    assert_eq!(screen.matches("wallet  network").count(), 2, "the arrow brings `keys` back: {screen}");
+    assert!(!screen.contains("correct") && !screen.contains("no command"), "{screen}");
+
+    let mut asked = 0;
+    let (status, screen) = play_typing(&laptop, (24, 80), &["keys"], |_, _| {
+        asked += 1;
+        typed("")
+    });
+    assert_eq!((status.code(), asked), (Some(3), 3), "{screen}");
+}
+
+#[test]
 fn the_history_holds_no_line_that_is_no_command() {
     let laptop = laptop();
     let lines = ["keys", "correct horse battery", "\u{1b}[A", "quit"];
@@ -156,7 +184,7 @@ fn a_script_ends_at_its_first_failing_line_with_that_exit_code() {
     for (line, expected, says) in [
         ("hunter2", 2, "that is no command"),
         ("sign 'open", 2, "not closed"),
-        ("keys --store other.store", 2, "those of this visit"),
+        ("keys --store other.store", 2, "those of this session"),
         ("shell", 2, "this is the shell already"),
         ("review -", 2, "the lines are read from there"),
         ("sign missing.psbt", 1, "missing.psbt"),

@@ -7,7 +7,7 @@ use crate::check::{Check, Code, Finding, Outcome, Rule, verdict};
 use crate::evidence::{Evidence, Previous};
 use crate::examine::{Exhibit, FeeBounds, FeeCeiling, Marks, examine, signed_before, signer};
 use crate::history::{Charge, History};
-use crate::id::{PermitId, RequestId, SpendId, VaultId};
+use crate::id::{RequestId, SpendId, VaultId};
 use crate::identity::PublicKey;
 use crate::judge::{Case, Verdict, judge};
 use crate::locktime::{Present, locktime};
@@ -112,11 +112,6 @@ impl Cleared {
     /// The permit to journal.
     pub fn permit(&self) -> Option<&Permit> {
         self.permit.as_ref()
-    }
-
-    /// Identifier of the permit.
-    pub fn permit_id(&self) -> Option<PermitId> {
-        self.permit.as_ref().map(|permit| permit.statement.id())
     }
 }
 

@@ -90,3 +90,71 @@ fn what_is_exported_is_this_text() {
         "airlock/export/1\nbitcoin\nn\no\ni\n-\nnone\n"
     );
 }
+
+#[test]
+fn a_key_too_deep_to_have_addresses_is_refused_and_no_panic() {
+    for (depth, good) in [(0, true), (3, true), (253, true), (254, false), (255, false)] {
+        let mut key = account(1);
+        (key.depth, key.parent_fingerprint) = (depth, [0; 4].into());
+        key.child_number = ChildNumber::Normal { index: 0 };
+        assert_eq!(regtest(&format!("wpkh({key}/<0;1>/*)")).is_ok(), good, "{depth}");
+        let multi = format!("wsh(multi(2,{key}/<0;1>/*,{}/<0;1>/*))", account(2));
+        assert_eq!(regtest(&multi).is_ok(), good, "{depth}");
+    }
+}
+
+#[test]
+fn a_wallet_from_which_nothing_can_ever_be_spent_is_none() {
+    let own = account(1);
+    let nobody = Xpub { public_key: format!("02{H}").parse::<PublicKey>().unwrap(), ..account(2) };
+    for descriptor in [
+        format!("tr({H},multi_a(2,{H},{own}/<0;1>/*))"),
+        format!("wsh(and_v(v:pk({nobody}/<0;1>/*),pk({own}/<0;1>/*)))"),
+        format!("wsh(multi(2,{nobody}/<0;1>/*,{own}/<0;1>/*))"),
+    ] {
+        assert_eq!(regtest(&descriptor), Err(WalletError::NoPath), "{descriptor}");
+    }
+    assert!(regtest(&format!("wsh(multi(1,{nobody}/<0;1>/*,{own}/<0;1>/*))")).is_ok());
+}
+
+#[test]
+fn a_key_counts_where_some_path_can_be_spent_with_it_and_locks_do_not_matter() {
+    let places = |n: u8| format!("{}/<0;1>/*", account(n));
+    let (a, b, c) = (places(1), places(2), places(3));
+    let counting = |descriptor: String| {
+        let wallet = regtest(&descriptor).unwrap();
+        (0..wallet.keys().len()).map(|key| wallet.counts(key)).collect::<Vec<_>>()
+    };
+    assert_eq!(counting(format!("wsh(multi(2,{a},{b},{c}))")), [true; 3]);
+    assert_eq!(
+        counting(format!("wsh(or_d(pk({a}),and_v(v:pk({b}),and_v(v:older(9),after(700000)))))")),
+        [true; 2]
+    );
+    assert_eq!(counting(format!("tr({b},multi_a(2,{H},{a}))")), [false, true], "a's leaf needs nobody");
+    assert_eq!(
+        counting(format!("tr({b},{{multi_a(2,{H},{a}),and_v(v:pk({c}),older(9))}})")),
+        [false, true, true]
+    );
+}
+
+#[test]
+fn a_choice_between_several_together_and_one_says_who_is_together() {
+    let places = |n: u8| format!("{}/<0;1>/*", account(n));
+    let (a, b, c, d) = (places(1), places(2), places(3), places(4));
+    let choice = format!("or_i(and_v(v:pk({b}),pk({c})),pk({d}))");
+    let wallet = regtest(&format!("wsh(and_v(v:pk({a}),{choice}))")).unwrap();
+    let text = wallet.paths()[0].text(&|place| format!("key {place}"));
+    assert_eq!(text, "key 0 and ((key 1 and key 2) or key 3)");
+}
+
+#[test]
+fn relative_locks_count_under_every_version_that_unsigned_is_2_or_more() {
+    let (a, b) = (account(1), account(2));
+    let wallet = regtest(&format!("wsh(or_d(pk({a}/<0;1>/*),and_v(v:pk({b}/<0;1>/*),older(9))))")).unwrap();
+    for (version, open) in
+        [(0, false), (1, false), (2, true), (3, true), (i32::MAX, true), (-1, true), (i32::MIN, true)]
+    {
+        let locks = Locks { version: Version(version), lock_time: LockTime::ZERO, sequence: Sequence(9) };
+        assert_eq!(wallet.paths()[1].is_open(&locks), open, "version {version}");
+    }
+}

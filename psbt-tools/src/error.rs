@@ -156,7 +156,7 @@ impl Error {
             Error::Network(_) => "the default is mainnet",
             Error::Descriptor(WalletError::Network { .. }) => "name the key's network with --network",
             Error::Descriptor(_) => {
-                "give wpkh(KEY/<0;1>/*) or tr(KEY/<0;1>/*), or the pair for /0/* and /1/*"
+                "give one descriptor with <0;1>, or the option twice, for /0/* and /1/*, each in quotes"
             }
         };
         Some(hint.to_owned())

@@ -254,6 +254,16 @@ fn a_payment_that_contradicts_itself_is_not_finalised() {
 }
 
 #[test]
+fn finalising_keeps_proprietary_fields() {
+    let mut psbt = payment_from(WPKH).signed_by(&[0]);
+    let key = bitcoin::psbt::raw::ProprietaryKey { prefix: b"x".to_vec(), subtype: 5, key: vec![1] };
+    psbt.inputs[0].proprietary.insert(key, vec![2]);
+    let before = psbt.inputs[0].proprietary.clone();
+    finalize(&mut psbt).unwrap();
+    assert_eq!(psbt.inputs[0].proprietary, before);
+}
+
+#[test]
 fn of_several_signed_leaves_the_smallest_witness_is_taken() {
     // Control blocks, and with them the order in which leaves are tried, differ from wallet to wallet.
     for template in [TREE, "tr(@0,{multi_a(2,@1,@2),pk(@3)})", "tr(@1,{pk(@0),multi_a(2,@3,@2)})"] {

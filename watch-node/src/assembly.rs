@@ -61,16 +61,17 @@ pub fn file(store: &Store, wallet: &OpenWallet, attempt: &Attempt) -> Result<Vec
     Ok(psbt.serialize())
 }
 
-/// The preimages in a PSBT that open hash locks of the wallet's scripts, each once.
+/// The preimages in a PSBT that open hash locks of the wallet's scripts, each once; in a final input they stand in its witness.
 pub fn preimages_in(psbt: &Psbt, wallet: &OpenWallet, attempt: &Attempt) -> Result<Vec<Vec<u8>>> {
     let mut found: Vec<Vec<u8>> = Vec::new();
     for (input, ours) in psbt.inputs.iter().zip(attempt.spend.inputs()) {
         let derived = wallet.rules.derived(ours.keypath).ok_or(Error::CorruptStore("keypath"))?;
         let told = input.sha256_preimages.values().chain(input.hash256_preimages.values());
         let told = told.chain(input.ripemd160_preimages.values()).chain(input.hash160_preimages.values());
-        for preimage in told {
-            if opens(&derived, preimage) && !found.contains(preimage) {
-                found.push(preimage.clone());
+        let shown = input.final_script_witness.iter().flat_map(|witness| witness.iter());
+        for preimage in told.map(Vec::as_slice).chain(shown) {
+            if opens(&derived, preimage) && !found.iter().any(|known| known == preimage) {
+                found.push(preimage.to_vec());
             }
         }
     }

@@ -68,10 +68,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     match run(&cli) {
-        Ok(output) => {
-            output.print(cli.json);
-            ExitCode::from(output.code())
-        }
+        Ok(output) => ExitCode::from(output.print(cli.json)),
         Err(error) => {
             print_error(&error, cli.json);
             ExitCode::from(error.exit_code())
@@ -120,7 +117,9 @@ fn usage(error: &clap::Error) -> ExitCode {
     eprintln!("hint: see `watch-node --help`");
     if std::env::args_os().any(|argument| argument == "--json") {
         let message = error.to_string();
-        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let words = message.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+        let message = words.collect::<Vec<_>>().join(" ");
+        let message = message.trim_start_matches("error: ");
         let object =
             json!({"error": {"code": "usage", "message": message, "hint": "see `watch-node --help`"}});
         Output::done("", object).print(true);

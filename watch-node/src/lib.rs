@@ -21,6 +21,7 @@ pub mod facts;
 pub mod frame;
 pub mod index;
 pub mod order;
+pub mod origins;
 pub mod outlook;
 pub mod output;
 pub mod path;

@@ -1,6 +1,6 @@
 //! What a command has to say, once: as sentences for a person or as one JSON object for a program.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use serde_json::{Value, json};
 
@@ -37,13 +37,21 @@ impl Output {
         self.refusal.as_ref().map_or(0, Error::exit_code)
     }
 
-    /// Prints it. A reader that has gone away is no fault of ours.
-    pub fn print(&self, as_json: bool) {
+    /// Prints it; gives the exit code. A reader that has gone away is no fault of ours; a full disk is.
+    pub fn print(&self, as_json: bool) -> u8 {
         let mut out = std::io::stdout().lock();
-        let _ = if as_json { writeln!(out, "{}", self.json) } else { write_text(&mut out, &self.text) };
+        let written = if as_json { writeln!(out, "{}", self.json) } else { write_text(&mut out, &self.text) };
+        let lost = written.err().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+        if let Some(lost) = &lost {
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: cannot write standard output: {lost}\nhint: make room, then run it again"
+            );
+        }
         if let Some(refusal) = &self.refusal {
             let _ = writeln!(std::io::stderr(), "error: {refusal}\nhint: {}", refusal.hint());
         }
+        self.code().max(u8::from(lost.is_some()))
     }
 }
 

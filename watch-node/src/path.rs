@@ -37,7 +37,10 @@ impl<'w> Path<'w> {
         let at = number.checked_sub(1).and_then(|at| wallet.paths().get(at));
         let path = at.ok_or_else(|| Error::Usage {
             what: format!("--path {number}"),
-            reason: format!("the wallet's paths are 1 to {}", wallet.paths().len()),
+            reason: format!(
+                "the wallet's paths are 1 to {}, as `wallet list` numbers them",
+                wallet.paths().len()
+            ),
         })?;
         Ok(Self { number, path })
     }

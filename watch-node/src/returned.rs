@@ -5,15 +5,18 @@ use policies::check::Check;
 use policies::codec::Canonical;
 use policies::examine::FeeBounds;
 use policies::request::SignedRequest;
-use psbt_tools::envelope::Kind;
+use psbt_tools::document::Document;
+use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::export::{attach_signatures, same_transaction};
-use psbt_tools::finalize::{extract, finalize};
-use psbt_tools::import::{Context, Imported, import};
+use psbt_tools::finalize::{extract, finalize, reopen};
+use psbt_tools::import::{Context, import};
+use psbt_tools::strict;
 
 use crate::assembly::{assembled, is_preimage, preimages_in, requested};
 use crate::cosigning::{Cosigning, signatures_in};
 use crate::documents::{Taken, take};
 use crate::error::{Error, Result};
+use crate::origins::restore;
 use crate::payment::unsigned_txid;
 use crate::store::{Attempt, Payment, Store};
 use crate::wallet::OpenWallet;
@@ -71,19 +74,19 @@ pub fn take_in<'w>(
     bytes: Vec<u8>,
     now: u64,
 ) -> Result<Returned<'w>> {
-    let rules: Vec<_> = wallets.iter().map(|wallet| wallet.rules.clone()).collect();
-    let context = Context { network: Some(store.network()?), now: Some(now), ..Context::default() };
-    let first = import(bytes.clone(), &rules, &context)?;
-    let (payment, attempt) = known_attempt(store, &first)?;
-    let requested = attempt.spend.unsigned_transaction();
-    same_transaction(&requested, &first.psbt().unsigned_tx)?;
+    let (mut file, form) = strict::read(Document::parse(bytes)?.psbt_bytes())?;
+    let (payment, attempt) = known_attempt(store, &file)?;
+    let transaction = attempt.spend.unsigned_transaction();
+    same_transaction(&transaction, &file.unsigned_tx)?;
+    restore(&mut file, &requested(store, &attempt)?);
 
     let wallet = wallets
         .iter()
         .find(|wallet| wallet.row.id == payment.wallet)
         .ok_or(Error::CorruptStore("payment without its wallet"))?;
-    let context = Context { marks: wallet.marks(store)?, ..context };
-    let imported = import(bytes, std::slice::from_ref(&wallet.rules), &context)?;
+    let network = Some(store.network()?);
+    let context = Context { network, marks: wallet.marks(store)?, now: Some(now), ..Context::default() };
+    let imported = import(form.serialize(&file), std::slice::from_ref(&wallet.rules), &context)?;
     let (spend, _) = imported.cleared()?;
     if spend.id() != attempt.spend.id() {
         return Err(Error::UnknownPayment(format!(
@@ -97,9 +100,9 @@ pub fn take_in<'w>(
     let taken = take(store, wallet, &attempt, imported.envelope())?;
     let mut complete = None;
     if attempt.signed.is_none() {
-        complete = whole(imported.psbt().clone(), &requested)?;
+        complete = whole(imported.psbt().clone(), &transaction)?;
         if complete.is_none() {
-            keep(store, wallet, &attempt, preimages, imported.psbt())?;
+            keep(store, wallet, &attempt, preimages, imported.psbt().clone())?;
         }
     }
     Ok(Returned { payment, attempt, wallet, taken, whole: complete })
@@ -111,14 +114,16 @@ fn keep(
     wallet: &OpenWallet,
     attempt: &Attempt,
     given: &[Vec<u8>],
-    psbt: &Psbt,
+    mut psbt: Psbt,
 ) -> Result<()> {
-    let signatures = signatures_in(psbt, &wallet.rules, &attempt.spend)?;
+    // One input may be final, and another lack signatures.
+    reopen(&mut psbt)?;
+    let signatures = signatures_in(&psbt, &wallet.rules, &attempt.spend)?;
     if !signatures.is_empty() {
         attach_signatures(&mut requested(store, attempt)?, &signatures)?;
         store.keep_signatures(attempt, &signatures)?;
     }
-    for preimage in preimages_in(psbt, wallet, attempt)? {
+    for preimage in preimages_in(&psbt, wallet, attempt)? {
         store.keep_preimage(attempt, &preimage)?;
     }
     for preimage in given {
@@ -131,14 +136,13 @@ fn keep(
 
 /// The attempt that a file belongs to: by its transaction, by the request in its envelope, or by a coin that it spends;
 /// the latest of several. Whether it is unchanged is decided afterwards.
-fn known_attempt(store: &Store, file: &Imported) -> Result<(Payment, Attempt)> {
-    let requests: Vec<_> = file
-        .envelope()
+fn known_attempt(store: &Store, file: &Psbt) -> Result<(Payment, Attempt)> {
+    let requests: Vec<_> = Envelope::read(file)?
         .get(Kind::Request)
         .filter_map(|bytes| SignedRequest::from_bytes(bytes).ok())
         .map(|signed| signed.request.id())
         .collect();
-    let transaction = &file.psbt().unsigned_tx;
+    let transaction = &file.unsigned_tx;
     let txid = unsigned_txid(transaction);
     let spends = |attempt: &Attempt| {
         let mut coins = attempt.spend.inputs().iter().map(|input| input.outpoint);

@@ -26,11 +26,13 @@ const MAX_TOKEN_LEN: u64 = 1 << 10;
 
 /// Bind a wallet of several keys to a name, for ever: shown whole, then consented to.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: cold-signer register --wallet office --file office.bsms\n\n\
+#[command(
+    after_help = "Example: cold-signer register --wallet office --file office.bsms\n\n\
 NAME is that of a cosigner's key (`new-key --script wsh-multi`), or a new one for a wallet in which a key of this vault \
 stands. The file is descriptor text, or what Airlock, Core, Sparrow, Specter, Coldcard or a coordinator (BIP129, BIP388) \
-writes.")]
-#[group(id = "what", required = true, args = ["descriptor", "file"])]
+writes.",
+    group = clap::ArgGroup::new("what").required(true).args(["descriptor", "file"])
+)]
 pub struct Args {
     /// Its name, which is also the wallet's in the policy.
     #[arg(long, value_name = "NAME")]
@@ -143,6 +145,20 @@ fn token(file: &[u8], from: Option<&Path>) -> Result<Option<String>> {
     }
 }
 
+/// Where below a key its addresses are, when that is not where every program looks for them: whoever restores the wallet
+/// by its keys alone would find nothing there.
+fn unusual_steps(wallet: &Wallet, key: usize) -> Option<String> {
+    let places = wallet.places().iter().filter(|place| place.key == Some(key));
+    let steps: Vec<String> = places
+        .filter_map(|place| {
+            let ((external, before), internal) = (place.external.split_last()?, place.internal.last()?);
+            let before: String = before.iter().map(|step| format!("/{step}")).collect();
+            Some(format!("{before}/<{external};{internal}>/*"))
+        })
+        .collect();
+    (steps != ["/<0;1>/*"]).then(|| steps.join(" and "))
+}
+
 fn derived(key: &KeyInfo) -> Result<Wallet> {
     key.registered().ok_or_else(|| Error::VaultNonsense("its descriptors are no wallet".to_owned()))
 }
@@ -160,10 +176,14 @@ fn lines(key: &KeyInfo, wallet: &Wallet) -> Vec<String> {
         let whose = match cosigner {
             ours if ours.to_string() == key.key => ": THIS VAULT",
             nobody if nobody.is_unspendable() => ": nobody's, it cannot sign",
+            other if other.fingerprint.to_bytes() == key.fingerprint => {
+                ": NOT this vault's, though it carries this vault's fingerprint"
+            }
             _ => "",
         };
         lines.push(format!("key {}{whose}", number + 1));
         lines.push(format!("  {cosigner}"));
+        lines.extend(unusual_steps(wallet, number).map(|steps| format!("  its addresses at {steps}")));
     }
     let name = |place| key_name(wallet, place);
     lines.extend(wallet.paths().iter().map(|path| format!("spends   {}", path.text(&name))));
@@ -180,4 +200,54 @@ fn lines(key: &KeyInfo, wallet: &Wallet) -> Vec<String> {
     lines.extend(words.chunks(6).map(|row| format!("  {}", row.join(" "))));
     lines.push(format!("id       {}", wallet.id()));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policies::wallet::ScriptKind;
+
+    const KEYS: [&str; 2] = [
+        "[73c5da0a/84'/1'/0']tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4LAxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M",
+        "[73c5da0a/48'/1'/0'/2']tpubDFH9dgzveyD8zTbPUFuLrGmCydNvxehyNdUXKJAQN8x4aZ4j6UZqGfnqFrD4NqyaTVGKbvEW54tsvPTK2UoSbCC1PJY8iCNiwTL3RWZEheQ",
+    ];
+
+    fn screen(places: [&str; 2]) -> String {
+        let descriptor = format!("wsh(multi(2,{}{},{}{}))", KEYS[0], places[0], KEYS[1], places[1]);
+        let wallet = Wallet::new(Network::Regtest, &[descriptor]).unwrap();
+        let key = KeyInfo {
+            wallet: "office".to_owned(),
+            network: Network::Regtest,
+            kind: ScriptKind::Multi,
+            fingerprint: [0x73, 0xc5, 0xda, 0x0a],
+            key: KEYS[0].to_owned(),
+            descriptors: None,
+            created: 0,
+            restored: false,
+            backed_up: true,
+            authority: None,
+            limit: None,
+            signature: None,
+            bsms: None,
+        };
+        lines(&key, &wallet).join("\n")
+    }
+
+    #[test]
+    fn a_key_that_only_carries_our_fingerprint_is_not_ours() {
+        let screen = screen(["/<0;1>/*"; 2]);
+        assert!(screen.contains("key 1: THIS VAULT\n"), "{screen}");
+        assert!(
+            screen.contains("key 2: NOT this vault's, though it carries this vault's fingerprint\n"),
+            "{screen}"
+        );
+    }
+
+    #[test]
+    fn addresses_where_nobody_looks_for_them_are_told() {
+        assert!(!screen(["/<0;1>/*"; 2]).contains("its addresses at"));
+        let odd = screen(["/<0;1>/*", "/7/<1234567;2000000>/*"]);
+        assert_eq!(odd.matches("its addresses at").count(), 1, "{odd}");
+        assert!(odd.contains("its addresses at /7/<1234567;2000000>/*"), "{odd}");
+    }
 }

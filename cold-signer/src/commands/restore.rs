@@ -33,6 +33,7 @@ pub struct Args {
 
 /// Runs it; gives the vault's exit code.
 pub fn run(global: &Global, args: &Args) -> Result<u8> {
+    global.look_at_passphrase_file();
     let network = network_from_word(&args.network)?;
     let mut arguments = vec!["restore".into(), "--store".into(), global.store()?.into_os_string()];
     arguments.extend(["--wallet".into(), args.wallet.clone().into()]);

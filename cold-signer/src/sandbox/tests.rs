@@ -56,6 +56,11 @@ fn victim() {
         "unix-socket" => drop(std::os::unix::net::UnixStream::pair()),
         "exec" => drop(Command::new("/bin/true").spawn()),
         "thread" => drop(std::thread::Builder::new().spawn(|| ())),
+        // The second thread began before the filter.
+        "helper" => {
+            let opened = policies::helper::run(|| drop(std::fs::File::open("/etc/hostname")));
+            let _ = opened.unwrap().recv();
+        }
         "kill" => drop(rustix::process::kill_process(
             rustix::process::getppid().unwrap(),
             rustix::process::Signal::TERM,
@@ -75,8 +80,18 @@ fn computing_is_possible_under_the_sandbox() {
 
 #[test]
 fn every_way_out_kills_the_reader() {
-    for name in ["open", "socket", "unix-socket", "exec", "thread", "kill", "write-elsewhere", "dup", "prctl"]
-    {
+    for name in [
+        "open",
+        "socket",
+        "unix-socket",
+        "exec",
+        "thread",
+        "helper",
+        "kill",
+        "write-elsewhere",
+        "dup",
+        "prctl",
+    ] {
         let status = attack(name);
         assert_eq!(status.signal(), Some(SIGSYS), "{name}: {status}");
     }

@@ -49,6 +49,12 @@ impl Laptop {
     }
 
     pub fn run_with(&self, passphrase: &str, arguments: &[&str]) -> (i32, Value) {
+        let (exit, json, _) = self.run_telling(passphrase, arguments);
+        (exit, json)
+    }
+
+    /// Exit code, JSON and standard error, without a terminal.
+    pub fn run_telling(&self, passphrase: &str, arguments: &[&str]) -> (i32, Value, String) {
         let output = Command::new("setsid")
             .arg("--wait")
             .arg(self.path("cold-signer"))
@@ -62,7 +68,7 @@ impl Laptop {
         let text = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{arguments:?}: {text}\n{errors}"));
-        (output.status.code().unwrap(), json)
+        (output.status.code().unwrap(), json, errors)
     }
 
     pub fn done(&self, arguments: &[&str]) -> Value {

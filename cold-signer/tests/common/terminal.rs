@@ -23,10 +23,11 @@ pub enum Act {
 }
 
 /// How a prompt ends.
-const PROMPTS: [&str; 9] = [
+const PROMPTS: [&str; 10] = [
     "stop: ",
     "want: ",
     "none: ",
+    "assphrase: ",
     "Press Enter. ",
     "clear it: ",
     "for 24: ",
@@ -60,6 +61,16 @@ pub fn play(
 /// Plays a command at a terminal of so many rows and columns, which is its standard input and output as well.
 pub fn play_on(
     laptop: &Laptop,
+    size: (u16, u16),
+    arguments: &[&str],
+    act: impl FnMut(usize, &str) -> Act,
+) -> (ExitStatus, String) {
+    play_typing(laptop, size, &[arguments, &["--passphrase-file", "passphrase"]].concat(), act)
+}
+
+/// As [`play_on`], but the passphrase is typed as well.
+pub fn play_typing(
+    laptop: &Laptop,
     (rows, columns): (u16, u16),
     arguments: &[&str],
     mut act: impl FnMut(usize, &str) -> Act,
@@ -72,7 +83,7 @@ pub fn play_on(
         .args(["--default-signal=INT", "setsid", "--ctty", "--wait"])
         .arg(laptop.path("cold-signer"))
         .args(arguments)
-        .args(["--store", "vault.store", "--passphrase-file", "passphrase", "--allow-network", "--kdf-floor"])
+        .args(["--store", "vault.store", "--allow-network", "--kdf-floor"])
         .current_dir(laptop.folder.path())
         .env("TERM", "xterm")
         .stdin(Stdio::from(slave.try_clone().unwrap()))

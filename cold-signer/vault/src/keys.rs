@@ -175,6 +175,13 @@ impl Drop for Words {
     }
 }
 
+/// Whether typed bytes are a word of the English list, in any case; white space around it does not matter.
+#[must_use]
+pub fn is_word(typed: &[u8]) -> bool {
+    let typed = typed.trim_ascii();
+    Language::English.word_list().iter().any(|word| typed.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// Says what is wrong without naming a word.
 fn reason(error: bip39::Error) -> Error {
     Error::Words(match error {
@@ -248,6 +255,16 @@ mod tests {
         }
         let fifteen = Mnemonic::from_entropy(&[0; 20]).unwrap().to_string();
         assert!(matches!(Entropy::from_words(&fifteen), Err(Error::Words(_))));
+    }
+
+    #[test]
+    fn a_word_of_the_list_is_known_in_any_case_and_nothing_else_is() {
+        for word in [&b"abandon"[..], b" Zoo", b"ABOUT\t"] {
+            assert!(is_word(word));
+        }
+        for other in [&b""[..], b" ", b"aban", b"abandn", b"abandon about", b"\xff", "\u{e9}".as_bytes()] {
+            assert!(!is_word(other), "{other:?}");
+        }
     }
 
     #[test]

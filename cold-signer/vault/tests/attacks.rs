@@ -31,6 +31,14 @@ type Act = fn(&Path, &File) -> rustix::io::Result<()>;
 /// What the filter must answer with death. Each works without it.
 const KILLED: &[(&str, Act)] = &[
     ("open", |path, _| rustix::fs::open(path, OFlags::RDONLY, Mode::empty()).map(drop)),
+    // The second thread began before the filter.
+    ("open-by-helper", |path, _| {
+        let path = path.to_owned();
+        policies::helper::start().map_err(|_| rustix::io::Errno::AGAIN)?;
+        let opened =
+            policies::helper::run(move || rustix::fs::open(&path, OFlags::RDONLY, Mode::empty()).map(drop));
+        opened.and_then(|opened| opened.recv().ok()).unwrap_or(Err(rustix::io::Errno::AGAIN))
+    }),
     ("truncate", |_, file| rustix::fs::ftruncate(file, 0)),
     ("pwrite", |_, file| rustix::io::pwrite(file, b"x", 0).map(drop)),
     ("fallocate", |_, file| rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, 4096)),

@@ -12,6 +12,9 @@ use policies::request::{MAX_PURPOSE_LEN, Recipient};
 use policies::spend::MAX_ITEMS;
 use policies::wallet::{Keypath, MAX_DESCRIPTOR_LEN};
 
+/// Longest path in words, in bytes: a descriptor's locks take more room in words than in it.
+const MAX_PATH_LEN: usize = 4 * MAX_DESCRIPTOR_LEN;
+
 /// Longest line of text, in bytes.
 const MAX_LINE_LEN: usize = 1_024;
 
@@ -164,7 +167,7 @@ pub(crate) fn decode_review(from: &mut Decoder<'_>) -> Result<Review, CodecError
         })?,
         fee: from.amount("fee")?,
         vsize: from.u64("vsize")?,
-        path: from.list("path", 1_000, |from| from.text("path", MAX_DESCRIPTOR_LEN))?,
+        path: from.list("path", 1_000, |from| from.text("path", MAX_PATH_LEN))?,
         timing: from.list("timing", MAX_ITEMS, |from| from.text("timing", MAX_LINE_LEN))?,
         findings: decode_findings(from)?,
         voucher: from.option("voucher", decode_voucher)?,
@@ -233,7 +236,7 @@ mod tests {
             change: vec![ReviewChange { recipient, keypath: Keypath { branch: Branch::Internal, index: 3 } }],
             fee: Amount::ONE_SAT,
             vsize: 141,
-            path: vec![name("2 of 3")],
+            path: vec![name("2 of 3"), "9 blocks after each coin and ".repeat(1_000)],
             timing: vec![name("later")],
             findings: vec![Finding::ask(Check::SIGNED_BEFORE, "before").hint("compare")],
             voucher: Some(Voucher {

@@ -222,13 +222,16 @@ pub fn main() -> ExitCode {
     };
     let to_stdout = arguments.command.writes_to_stdout();
     match run(&arguments) {
-        Ok(report) => {
-            print_report(&report, arguments.json, to_stdout);
-            ExitCode::SUCCESS
-        }
+        Ok(report) => match print_report(&report, arguments.json, to_stdout) {
+            Err(lost) if lost.kind() != std::io::ErrorKind::BrokenPipe => {
+                eprintln!("error: cannot write standard output: {lost}\nhint: make room, then run it again");
+                ExitCode::FAILURE
+            }
+            _ => ExitCode::SUCCESS,
+        },
         Err(error) => {
             if let Some(report) = error.report().filter(|_| !arguments.json) {
-                print_report(report, false, to_stdout);
+                let _ = print_report(report, false, to_stdout);
             }
             print_error(&error, arguments.json);
             ExitCode::from(error.exit_code())
@@ -248,7 +251,7 @@ fn run(arguments: &Arguments) -> Result<Report, Error> {
         if arguments.command.writes_to_stdout() {
             lines.iter().for_each(|line| eprintln!("{line}"));
         } else if !arguments.json {
-            print_lines(lines);
+            let _ = print_lines(lines);
         }
     };
     let data = || arguments.data.clone().map_or_else(default_folder, Ok);
@@ -320,19 +323,20 @@ fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn print_report(report: &Report, json: bool, to_stdout: bool) {
+fn print_report(report: &Report, json: bool, to_stdout: bool) -> std::io::Result<()> {
     if json {
-        print_lines(&[Value::Object(report.json.clone()).to_string()]);
+        print_lines(&[Value::Object(report.json.clone()).to_string()])
     } else if to_stdout {
         report.lines.iter().for_each(|line| eprintln!("{line}"));
+        Ok(())
     } else {
-        print_lines(&report.lines);
+        print_lines(&report.lines)
     }
 }
 
 fn print_error(error: &Error, json: bool) {
     if json {
-        print_lines(&[error.to_json().to_string()]);
+        let _ = print_lines(&[error.to_json().to_string()]);
         return;
     }
     eprintln!("error: {error}");
@@ -341,12 +345,10 @@ fn print_error(error: &Error, json: bool) {
     }
 }
 
-/// A reader that went away is no reason to fail: what was done is done.
-fn print_lines(lines: &[String]) {
+/// A reader that went away is no reason to fail: what was done is done. A full disk is.
+fn print_lines(lines: &[String]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    for line in lines {
-        let _ = writeln!(out, "{line}");
-    }
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
 /// clap's own messages; with `--json` among the arguments, as an object.
@@ -357,11 +359,14 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     if std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let words = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+        let message = words.collect::<Vec<_>>().join(" ");
+        let message = message.trim_start_matches("error: ");
         let hint = "see `gatekeeper --help`".to_owned();
-        print_lines(&[Error::Usage { message: message.to_owned(), hint }.to_json().to_string()]);
+        let _ = print_lines(&[Error::Usage { message: message.to_owned(), hint }.to_json().to_string()]);
     } else {
         let _ = error.print();
+        eprintln!("hint: see `gatekeeper --help`");
     }
     ExitCode::from(2)
 }

@@ -74,6 +74,9 @@ pub enum WalletError {
     /// A key stands twice where each must be another one (check C09).
     #[error("a key stands twice in the descriptor: {0}")]
     RepeatedKey(String),
+    /// Nothing can ever be spent from it.
+    #[error("no way of spending is left: each needs a key that nobody has, or locks that exclude each other")]
+    NoPath,
     /// The extended key is for another network.
     #[error("the extended key is for {found}, the wallet for {expected}")]
     Network {
@@ -149,6 +152,9 @@ impl Wallet {
         require_same_shape(&external, &internal)?;
         external.sanity_check().map_err(|error| WalletError::Descriptor(error.to_string()))?;
         let paths = path::paths(&external)?;
+        if paths.is_empty() {
+            return Err(WalletError::NoPath);
+        }
         let satisfaction =
             external.max_weight_to_satisfy().map_err(|error| WalletError::Descriptor(error.to_string()))?;
         let mut encoder = Encoder::default();
@@ -228,6 +234,12 @@ impl Wallet {
     pub fn signers(&self, locks: &Locks) -> BTreeSet<usize> {
         let places = self.paths.iter().flat_map(|path| path.signers(locks));
         places.filter_map(|place| self.places.get(place)?.key).collect()
+    }
+
+    /// Whether a key's signature can ever count, by whatever path and under whatever locks.
+    pub fn counts(&self, key: usize) -> bool {
+        let mut places = self.paths.iter().flat_map(SpendingPath::counting);
+        places.any(|place| self.places.get(place).is_some_and(|place| place.key == Some(key)))
     }
 
     /// Weight that satisfying one input adds to the transaction without witnesses: an upper bound.
@@ -447,6 +459,8 @@ fn at_branch(
             let DescriptorPublicKey::XPub(key) = key else { return Ok(key.clone()) };
             let mut near = key.clone();
             near.xkey = key.xkey.derive_pub(secp(), &key.derivation_path)?;
+            // The parser takes it for impossible that an index below it cannot be derived.
+            near.xkey.depth.checked_add(1).ok_or(bitcoin::bip32::Error::MaximumDepthExceeded)?;
             near.origin = None;
             near.derivation_path = DerivationPath::master();
             Ok(DescriptorPublicKey::XPub(near))

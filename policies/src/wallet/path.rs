@@ -22,7 +22,8 @@ pub struct Locks {
 
 impl Locks {
     fn meets_older(&self, needed: relative::LockTime) -> bool {
-        self.version.0 >= 2
+        // The version counts as unsigned (BIP68, BIP112).
+        self.version.0.cast_unsigned() >= 2
             && self.sequence.to_relative_lock_time().is_some_and(|given| needed.is_implied_by(given))
     }
 
@@ -71,6 +72,14 @@ impl SpendingPath {
     pub fn signers(&self, locks: &Locks) -> BTreeSet<usize> {
         let mut places = BTreeSet::new();
         self.condition.collect_signers(&Given::at(locks), &mut places);
+        places
+    }
+
+    /// The wallet's places whose signatures can ever count, whatever the locks.
+    pub(super) fn counting(&self) -> BTreeSet<usize> {
+        let mut places = BTreeSet::new();
+        let unlocked = Given { locks: None, signed: None, age: None, time: None };
+        self.condition.unlocked().collect_signers(&unlocked, &mut places);
         places
     }
 
@@ -172,6 +181,17 @@ impl Condition {
         Ok(keys)
     }
 
+    /// The same when every lock is open.
+    fn unlocked(&self) -> Condition {
+        match self {
+            Condition::Older(_) | Condition::After(_) => Condition::Always,
+            Condition::Threshold(k, parts) => {
+                Condition::Threshold(*k, parts.iter().map(Condition::unlocked).collect())
+            }
+            Condition::Key(_) | Condition::Preimage(_) | Condition::Always | Condition::Never => self.clone(),
+        }
+    }
+
     fn parts(&self) -> &[Condition] {
         if let Condition::Threshold(_, parts) = self { parts } else { &[] }
     }
@@ -185,7 +205,8 @@ impl Condition {
             Condition::Always => "anybody".to_owned(),
             Condition::Never => "nobody".to_owned(),
             Condition::Threshold(k, parts) => {
-                let words: Vec<_> = parts.iter().map(|part| part.text(name)).collect();
+                let is_choice = *k < parts.len();
+                let words: Vec<_> = parts.iter().map(|part| part.part_text(is_choice, name)).collect();
                 match (*k, parts.len()) {
                     (k, n) if k == n => words.join(" and "),
                     (1, _) => format!("({})", words.join(" or ")),
@@ -193,6 +214,13 @@ impl Condition {
                 }
             }
         }
+    }
+
+    /// The same as a part: among alternatives, those who sign together stand in brackets.
+    fn part_text(&self, in_choice: bool, name: &dyn Fn(usize) -> String) -> String {
+        let text = self.text(name);
+        let are_together = matches!(self, Condition::Threshold(k, parts) if *k > 1 && *k == parts.len());
+        if in_choice && are_together { format!("({text})") } else { text }
     }
 
     fn locks(&self, older: &mut Vec<relative::LockTime>, after: &mut Vec<absolute::LockTime>) {

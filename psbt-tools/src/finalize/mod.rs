@@ -39,6 +39,20 @@ pub fn finalize(psbt: &mut Psbt) -> Result<(), Error> {
     Ok(())
 }
 
+/// The other way: the signatures by which inputs are final stand in their fields again, beside what is final, so that they can
+/// go with those of other files. Each has verified; where what is final does not satisfy the script, nothing is added.
+///
+/// # Errors
+/// C01 to C04 when the PSBT does not prove what its inputs are.
+pub fn reopen(psbt: &mut Psbt) -> Result<(), Error> {
+    let coins = established(psbt)?;
+    let mut verifier = Verifier::new(&psbt.unsigned_tx, &coins);
+    for (at, input) in psbt.inputs.iter_mut().enumerate().filter(|(_, input)| is_final(input)) {
+        verifier.reopen(at, input);
+    }
+    Ok(())
+}
+
 /// The signed transaction of a PSBT whose inputs are all final, each held against its script. For a script that is no
 /// miniscript the chain's own rules decide.
 ///

@@ -31,7 +31,7 @@ fn wallet() -> Wallet {
     Wallet::new(Network::Regtest, &[format!("wsh(sortedmulti(2,{}))", keys.join(","))]).unwrap()
 }
 
-fn message() -> Message {
+pub fn message() -> Message {
     Message::new("we are three\nand two are enough").unwrap()
 }
 
@@ -74,6 +74,11 @@ fn finish(
         evidence: &evidence,
     };
     signing.finish(MessageForm::Bip322Simple, signatures).map_err(|error| error.code())
+}
+
+/// The file that one cosigner hands on.
+pub fn first() -> PartlySigned {
+    file(signatures(1, &to_sign(&[])))
 }
 
 fn file(signatures: Vec<InputSignature>) -> PartlySigned {

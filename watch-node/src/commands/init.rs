@@ -20,7 +20,7 @@ pub struct Args {
     /// The network of every wallet in this folder.
     #[arg(long, default_value = "bitcoin", value_parser = parse_network, value_name = "bitcoin|testnet|testnet4|signet|regtest")]
     network: Network,
-    /// Where blocks come from.
+    /// Where blocks come from: p2p, electrum and esplora come with a later version.
     #[arg(long, value_enum, default_value = "p2p")]
     chain: ChainKind,
     /// Bitcoin Core's RPC address, http://HOST:PORT.

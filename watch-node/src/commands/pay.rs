@@ -69,7 +69,7 @@ pub struct Args {
         conflicts_with_all = ["name", "to", "csv", "feerate", "target", "coin", "path"]
     )]
     from_psbt: Option<PathBuf>,
-    /// What it is for; the gatekeeper and the signer show it.
+    /// What it is for; the gatekeeper shows it, and the signer where a permit vouches for it.
     #[arg(long, default_value = "")]
     purpose: String,
     /// Highest fee [default: the fee itself].

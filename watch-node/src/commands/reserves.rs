@@ -72,7 +72,8 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         }
         let total: Amount = coins.iter().map(|(_, output)| output.value).sum();
         let shown = display::escape(name);
-        text.push_str(&format!("{shown:20} {} in {} coins\n", amount_text(total), coins.len()));
+        let noun = if coins.len() == 1 { "coin" } else { "coins" };
+        text.push_str(&format!("{shown:20} {} in {} {noun}\n", amount_text(total), coins.len()));
         for coins in coins.chunks(MAX_COINS) {
             let (name, address, coins) = (name.clone(), address.clone(), coins.to_vec());
             holdings.push(Holding { name, address, coins, signature: None });

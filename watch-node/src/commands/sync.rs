@@ -28,7 +28,12 @@ pub fn run(dir: &Path, _args: &Args) -> Result<Output> {
     let chain = open_chain(dir, &store.config()?)?;
     let progress = pass(&mut store, chain.as_ref())?;
     let height = store.tip()?.map(|tip| tip.height);
-    let mut text = format!("At height {}: {} blocks read", height.unwrap_or_default(), progress.connected);
+    let mut text = format!(
+        "At height {}: {} {} read",
+        height.unwrap_or_default(),
+        progress.connected,
+        if progress.connected == 1 { "block" } else { "blocks" }
+    );
     if progress.disconnected > 0 {
         text.push_str(&format!(", {} undone by a reorganisation", progress.disconnected));
     }

@@ -167,7 +167,9 @@ impl Leaving<'_> {
             text.push_str(&format!("to      {}  {}\n", self.address(to), amount_text(to.amount)));
         }
         if self.attempt.request.recipients.is_empty() {
-            text.push_str(&format!("to      itself, {} coins into one\n", spend.inputs().len()));
+            let coins = spend.inputs().len();
+            let noun = if coins == 1 { "coin" } else { "coins" };
+            text.push_str(&format!("to      itself, {coins} {noun} into one\n"));
         }
         if let Some(number) = self.path().filter(|_| self.wallet.rules.paths().len() > 1) {
             let words = path_texts(&self.wallet.rules).swap_remove(number.saturating_sub(1));

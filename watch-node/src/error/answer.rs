@@ -175,7 +175,7 @@ impl Error {
             // Bitcoin Core's word for a replacement that pays too little (`validation.cpp`).
             Error::TransactionRefused { reason, .. } if reason.contains("insufficient fee") => {
                 "another spend of these coins waits already and pays as much or more; `watch-node sync`, then `watch-node \
-                 bump P-0042` makes one that pays more still"
+                 bump NUMBER` makes one that pays more still"
                     .into()
             }
             Error::TransactionRefused { .. } | Error::Script { .. } => {
@@ -220,7 +220,7 @@ impl Error {
                 format!("give --feerate {rate} or more, or leave it out for the least that replaces")
             }
             Error::NotReplaceable { .. } => {
-                "`watch-node payments show P-0042` says where it stands; a new payment is made with `watch-node pay`".into()
+                "`watch-node payments show NUMBER` says where it stands; a new payment is made with `watch-node pay`".into()
             }
             Error::Abandoned { payment, reason: None } => {
                 format!("have the file destroyed, or take the payment up again with `--take-up {payment}`")
@@ -233,7 +233,7 @@ impl Error {
                 "have the file destroyed; `watch-node pay` makes a new payment if it is still owed".into()
             }
             Error::UnderWay { .. } => {
-                "take it back with `watch-node bump P-0042 --to-self`; its coins are free once that confirms".into()
+                "while it is unconfirmed, `watch-node bump NUMBER --to-self` takes it back; its coins are free once that confirms".into()
             }
             Error::SignaturesMissing { shared: Some(payment), .. } => format!(
                 "`watch-node payments export {payment} --with-signatures -o FILE` writes it with the signatures so far; carry \

@@ -59,7 +59,7 @@ fn named_coins_alone_go_back() {
     let coins = walk.done("coins savings")["coins"].clone();
     let coin = coins.as_array().unwrap().iter().find(|coin| coin["value_sat"] == 20_000_000).unwrap();
     let line = format!("pay savings --to self --coin {} --feerate 1", coin["outpoint"].as_str().unwrap());
-    assert!(walk.text(&format!("{line} -o a.psbt")).contains("to      itself, 1 coins into one"));
+    assert!(walk.text(&format!("{line} -o a.psbt")).contains("to      itself, 1 coin into one"));
     assert_eq!(walk.done("balance savings")["reserved_sat"], 20_000_000);
     walk.refused(&format!("{line} -o b.psbt"), 3, "coin-unavailable");
 }

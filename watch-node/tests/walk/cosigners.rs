@@ -23,7 +23,7 @@ fn key(n: u8) -> String {
 }
 
 /// A node that watches a wallet of the keys 1, 2 and 3, with so many coins of 0.1 BTC.
-fn funded(template: &str, coins: usize) -> Walk {
+pub fn funded(template: &str, coins: usize) -> Walk {
     let walk = Walk::empty();
     let descriptor = template.replace("K1", &key(1)).replace("K2", &key(2)).replace("K3", &key(3));
     walk.done(&format!("wallet import savings --descriptor {descriptor}"));
@@ -35,7 +35,7 @@ fn funded(template: &str, coins: usize) -> Walk {
 }
 
 /// Only these inputs signed by a key.
-fn sign(walk: &Walk, n: u8, from: &str, to: &str, inputs: impl Fn(usize) -> bool) {
+pub fn sign(walk: &Walk, n: u8, from: &str, to: &str, inputs: impl Fn(usize) -> bool) {
     let before = Psbt::deserialize(&walk.read(from)).unwrap();
     let mut psbt = before.clone();
     psbt.sign(&master(n), &Secp256k1::new()).unwrap();
@@ -51,7 +51,12 @@ fn names(list: &Value) -> Vec<&str> {
 
 /// The wallet's name of a key: its number and fingerprint.
 fn name(n: u8) -> String {
-    format!("key {n} ({})", master(n).fingerprint(&Secp256k1::new()))
+    format!("key {n} {}", fingerprint(n))
+}
+
+/// How that name ends, whatever the number.
+pub fn fingerprint(n: u8) -> String {
+    format!("({})", master(n).fingerprint(&Secp256k1::new()))
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod core;
 mod cosigners;
 mod coverage;
 mod facts;
+mod finalised;
 mod foreign;
 mod from_psbt;
 mod interrupted;

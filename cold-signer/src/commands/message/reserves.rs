@@ -15,6 +15,7 @@ use psbt_tools::display::{escape, hex};
 use psbt_tools::files;
 use psbt_tools::money::amount_text;
 use serde_json::{Value, json};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Sign a wallet's part of a proof of reserves: the statement is shown whole, then consented to.
@@ -59,6 +60,11 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let to_stdout = args.output.as_os_str() == "-";
     if to_stdout && global.json {
         return Err(Error::Usage("-o - and --json both want standard output".to_owned()));
+    }
+    if to_stdout && std::io::stdout().is_terminal() {
+        return Err(Error::Usage(
+            "-o - writes the file itself, which is nothing for a terminal: name a file".to_owned(),
+        ));
     }
     is_free(&args.output)?;
     if args.previous.len() > MAX_PREVIOUS {

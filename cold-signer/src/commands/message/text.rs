@@ -3,7 +3,7 @@
 use super::{LockArgs, Seen, agreed, descriptors, is_free, live_network, missing_text, person, terminal};
 use crate::cli::{Global, console_program};
 use crate::commands::address::{Book, UP_TO};
-use crate::output::Output;
+use crate::output::{Output, undeceiving};
 use crate::reader::{Finish, Finished, MessageAnswer, MessageOrder, Reader};
 use crate::screens::{message_head, message_lines, part_lines};
 use crate::{Error, Result};
@@ -195,7 +195,8 @@ fn written(
 ) -> Result<Output> {
     let mut json = to_json(terms, review, Some(finished));
     let Some(out) = out else {
-        return Ok(Output::done(finished.text.trim_end().to_owned(), json));
+        // A signature, or the JSON of a file that the message of others stands in: by a reader, for a terminal.
+        return Ok(Output::done(undeceiving(finished.text.trim_end()), json));
     };
     let text = match finished.missing {
         None => format!("{}\n", finished.text),
@@ -246,4 +247,44 @@ fn to_json(terms: &MessageTerms, review: &MessageReview, finished: Option<&Finis
         };
     }
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::{Amount, Network, ScriptBuf};
+    use policies::codec::deceives;
+    use policies::id::{MessageId, WalletId};
+
+    #[test]
+    fn what_a_reader_wrote_deceives_no_terminal_and_keeps_its_meaning() {
+        let terms = MessageTerms {
+            wallet: WalletId::from_bytes([1; 32]),
+            form: MessageForm::Bip322Simple,
+            message: Message::new("").unwrap(),
+            keypath: Keypath { branch: Branch::External, index: 0 },
+            locks: Locks::NONE,
+            coins: vec![],
+        };
+        let review = MessageReview {
+            id: MessageId::from_bytes([1; 32]),
+            wallet: "main".to_owned(),
+            network: Network::Regtest,
+            script: ScriptBuf::new(),
+            hash: [0; 32],
+            coins: 0,
+            total: Amount::ZERO,
+            authority: None,
+            signed: None,
+        };
+        // JSON escapes neither the second control nor the order of writing.
+        let document = json!({"message": "\u{1b}[2J \u{9b}2J \u{202e} \\ é"});
+        let finished = Finished { text: format!("{document:#}\n"), missing: Some(vec![]) };
+        let output = written(&terms, &review, &finished, None, &Seen::Named, vec![]).unwrap();
+        assert!(!output.text.chars().any(|c| deceives(c) && c != '\n'), "{:?}", output.text);
+        assert_eq!(serde_json::from_str::<Value>(&output.text).unwrap(), document);
+        let lie = Finished { text: "\u{1b}[2Jsigned".to_owned(), missing: None };
+        let output = written(&terms, &review, &lie, None, &Seen::Named, vec![]).unwrap();
+        assert_eq!(output.text, "\\u001b[2Jsigned");
+    }
 }

@@ -132,9 +132,10 @@ fn choose(person: &mut dyn Person, which: &str) -> Result<()> {
 
 impl Outcomes {
     fn failed(&mut self, place: usize, file: &Path, error: Error) {
-        let line = format!("not signed {}: {error}", name(file));
-        self.files.insert(place, (line, json!({"file": name(file), "error": error.to_json()})));
-        self.note(error);
+        let file = name(file);
+        let line = format!("not signed {file}: {error}");
+        self.files.insert(place, (line, json!({"file": file, "error": error.to_json()})));
+        self.note(Error::OfFile { file, error: Box::new(error) });
     }
 
     /// The worst is told at the end, each of the others here.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{existing, json_text};
+use super::{existing, json_text, say};
 use crate::Error;
 use crate::harden;
 use crate::store::{Entry, Store};
@@ -30,25 +30,24 @@ impl Log {
         let vault = hex(&store.vault_id());
         if self.json {
             let records: Vec<String> = store.entries().iter().map(record_json).collect();
-            println!(
-                "{{\"vault_id\":\"{vault}\",\"verified\":true,\"torn_at\":{},\"records\":[{}]}}",
+            return say(&format!(
+                "{{\"vault_id\":\"{vault}\",\"verified\":true,\"torn_at\":{},\"records\":[{}]}}\n",
                 store.torn_at().map_or_else(|| "null".to_owned(), |offset| offset.to_string()),
                 records.join(",")
-            );
-            return Ok(());
+            ));
         }
-        println!("vault {vault}");
+        let mut text = format!("vault {vault}\n");
         for entry in store.entries() {
             let header = &entry.header;
-            println!("{:>8}  {:>12}  {}", header.sequence, header.time, header.kind.name());
+            text.push_str(&format!("{:>8}  {:>12}  {}\n", header.sequence, header.time, header.kind.name()));
         }
         if let Some(offset) = store.torn_at() {
-            println!("the last record, at byte {offset}, is incomplete");
+            text.push_str(&format!("the last record, at byte {offset}, is incomplete\n"));
         }
         if self.verify {
-            println!("{} records, every one hashes and chains", store.entries().len());
+            text.push_str(&format!("{} records, every one hashes and chains\n", store.entries().len()));
         }
-        Ok(())
+        say(&text)
     }
 }
 

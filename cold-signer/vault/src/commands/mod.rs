@@ -4,10 +4,12 @@ mod log;
 mod one_shot;
 mod restore;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::io::Errno;
 
 use crate::passphrase::Passphrase;
 use crate::seal::KdfCost;
@@ -75,12 +77,13 @@ pub fn run() -> ExitCode {
                 Command::OneShot(_) => false,
             };
             if json {
-                println!(
-                    "{{\"error\":{{\"code\":{},\"message\":{},\"hint\":{}}}}}",
+                // The error stands on stderr as well.
+                let _ = say(&format!(
+                    "{{\"error\":{{\"code\":{},\"message\":{},\"hint\":{}}}}}\n",
                     json_text(error.code()),
                     json_text(&error.to_string()),
                     json_text(error.hint())
-                );
+                ));
             }
             eprintln!("error: {error}\nhint: {}", error.hint());
             ExitCode::from(error.exit_code())
@@ -131,6 +134,17 @@ fn terminal() -> Option<Box<dyn Terminal>> {
 
 fn existing(store: &Path) -> Result<(), Error> {
     if store.exists() { Ok(()) } else { Err(Error::NoStore(store.to_owned())) }
+}
+
+/// Writes to standard output. A reader that has gone away is no fault; a full disk is.
+fn say(text: &str) -> Result<(), Error> {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    match written.map_err(|error| Errno::from_io_error(&error)) {
+        Err(Some(Errno::PIPE)) | Ok(()) => Ok(()),
+        Err(errno) => {
+            Err(Error::System { action: "writing standard output", errno: errno.unwrap_or(Errno::IO) })
+        }
+    }
 }
 
 /// A JSON string (RFC 8259 §7). The vault writes so little JSON that a crate for it would only widen what is trusted.

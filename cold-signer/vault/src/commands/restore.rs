@@ -10,11 +10,11 @@ use cold_wire::{KeyInfo, NewKey};
 use policies::wallet::ScriptKind;
 use zeroize::Zeroizing;
 
-use super::{StoreArgs, json_text, terminal};
+use super::{StoreArgs, json_text, say, terminal};
 use crate::keys::{Entropy, WordCount};
 use crate::passphrase::Passphrase;
-use crate::service::{Open, Origin, add_key, key_info};
-use crate::terminal::{ask_passphrase, ask_words};
+use crate::service::{Open, Origin, add_key, key_info, unlock_at};
+use crate::terminal::ask_words;
 use crate::{Error, harden};
 
 /// Longest file of words that is read, in bytes.
@@ -71,7 +71,7 @@ impl Restore {
         };
         let mut open = match (&known, terminal.as_deref_mut()) {
             (Some(passphrase), _) => Open::new(&mut store, passphrase)?,
-            (None, Some(terminal)) => Open::new(&mut store, &ask_passphrase(terminal)?)?,
+            (None, Some(terminal)) => unlock_at(terminal, &mut store)?,
             (None, None) => return Err(Error::NoPassphrase),
         };
         let wanted = NewKey {
@@ -111,26 +111,31 @@ impl Restore {
     fn report(&self, key: &KeyInfo) {
         let fingerprint: String = key.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
         let [external, internal] = key.descriptors.clone().map_or([None, None], |pair| pair.map(Some));
-        if self.json {
+        let said = if self.json {
             let text = |text: Option<String>| text.map_or("null".to_owned(), |text| json_text(&text));
-            println!(
-                "{{\"wallet\":{},\"network\":\"{}\",\"fingerprint\":\"{fingerprint}\",\"key\":{},\"external\":{},\"internal\":{},\"restored\":true}}",
+            format!(
+                "{{\"wallet\":{},\"network\":\"{}\",\"fingerprint\":\"{fingerprint}\",\"key\":{},\"external\":{},\"internal\":{},\"restored\":true}}\n",
                 json_text(&key.wallet),
                 key.network,
                 json_text(&key.key),
                 text(external),
                 text(internal)
-            );
+            )
         } else {
-            println!("restored `{}` on {}, master key {fingerprint}", key.wallet, key.network);
-            println!("  {}\n  {}", external.as_ref().unwrap_or(&key.key), internal.unwrap_or_default());
-            match &key.authority {
-                Some((_, company)) => println!("it obeys {company}"),
-                None => {
-                    println!("it obeys no authority: whoever holds these words may spend without a permit")
-                }
-            }
-        }
+            let obeys = match &key.authority {
+                Some((_, company)) => company.clone(),
+                None => "no authority: whoever holds these words may spend without a permit".to_owned(),
+            };
+            format!(
+                "restored `{}` on {}, master key {fingerprint}\n  {}\n  {}\nit obeys {obeys}\n",
+                key.wallet,
+                key.network,
+                external.as_ref().unwrap_or(&key.key),
+                internal.unwrap_or_default()
+            )
+        };
+        // The key is restored, whether or not anybody reads of it.
+        let _ = say(&said);
     }
 }
 

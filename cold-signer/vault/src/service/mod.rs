@@ -38,7 +38,7 @@ use crate::{Error, clock};
 pub use info::key_info;
 pub use new_key::{Origin, add_key};
 
-/// How often a wrong passphrase may be typed in one visit.
+/// How often the passphrase may be typed in one visit.
 const ATTEMPTS: u64 = 3;
 
 /// Where the passphrase comes from when it is first needed.
@@ -195,19 +195,25 @@ impl Vault {
     }
 }
 
-/// Three attempts at the terminal, each wait longer than the one before.
-fn unlock_at(terminal: &mut dyn Terminal, store: &mut Store) -> Result<Open, Error> {
-    for attempt in 1..=ATTEMPTS {
-        let passphrase = ask_passphrase(terminal)?;
-        match Open::new(store, &passphrase) {
-            Err(Error::WrongPassphrase) if attempt < ATTEMPTS => {
-                terminal.show("Wrong passphrase.\n")?;
+/// Three attempts at the terminal, each wait longer than the one before. An empty line is one of them: whoever pressed
+/// Enter too early types on, and that must not reach the next program.
+///
+/// # Errors
+/// [`Error::WrongPassphrase`] or [`Error::BadPassphrase`] after the last attempt, [`Error::Cancelled`], and those of
+/// [`Open::new`].
+pub fn unlock_at(terminal: &mut dyn Terminal, store: &mut Store) -> Result<Open, Error> {
+    let mut attempt = 1;
+    loop {
+        let opened = ask_passphrase(terminal).and_then(|passphrase| Open::new(store, &passphrase));
+        match opened {
+            Err(error @ (Error::WrongPassphrase | Error::BadPassphrase(_))) if attempt < ATTEMPTS => {
+                terminal.show(&format!("{error}; {}.\n", error.hint()))?;
                 std::thread::sleep(std::time::Duration::from_secs(attempt));
+                attempt = attempt.saturating_add(1);
             }
             other => return other,
         }
     }
-    Err(Error::WrongPassphrase)
 }
 
 fn locked() -> Fault {

@@ -104,6 +104,10 @@ fn find<'a>(
         let message = "several keys of this store stand in the descriptor: expected the own key exactly once";
         return Err(refused(message, "keep cosigners' keys in vaults of their own"));
     }
+    if !wallet.counts(own) {
+        let message = "this vault's key stands in the descriptor, but no way of spending needs it";
+        return Err(refused(message, "its coins would be the others' alone: ask who made the descriptor"));
+    }
     let owner = keys.iter().find(|key| wallet.keys().get(own).map(point) == Some(point(&key.own)));
     if owner.map(|key| &key.terms.wallet) != named.map(|key| &key.terms.wallet) {
         let what = owner.map_or("another account of its seed".to_owned(), |key| {

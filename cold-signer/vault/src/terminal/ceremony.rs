@@ -3,7 +3,7 @@
 use super::{Line, Terminal};
 use zeroize::Zeroizing;
 
-use crate::keys::{Dice, Entropy, MachineEntropy, WordCount, Words};
+use crate::keys::{Dice, Entropy, MachineEntropy, WordCount, Words, is_word};
 use crate::passphrase::Passphrase;
 use crate::{Error, random};
 
@@ -95,20 +95,41 @@ pub fn show_machine_part(terminal: &mut dyn Terminal, machine: &MachineEntropy) 
     seen.map(|_| ())
 }
 
-/// Asks for a whole mnemonic, one word after the other, for a restore.
+/// Asks for a whole mnemonic, one word after the other, for a restore. A word that is not in the list is asked for again
+/// at once, all of them when their checksum is wrong; which of them is the wrong one then, nobody can say.
 ///
 /// # Errors
-/// [`Error::Words`] when they are no mnemonic, [`Error::Cancelled`].
+/// [`Error::Cancelled`].
 pub fn ask_words(terminal: &mut dyn Terminal, count: WordCount) -> Result<Entropy, Error> {
-    let mut all = Line::new()?;
-    for position in 1..=count.words() {
-        let word = terminal.ask(&format!("Word {position}: "), false)?;
-        for byte in word.expose().iter().chain(b" ") {
-            all.push(*byte)?;
+    let total = count.words();
+    loop {
+        let mut all = Line::new()?;
+        for position in 1..=total {
+            let word = ask_word(terminal, position)?;
+            for byte in word.expose().trim_ascii().iter().chain(b" ") {
+                all.push(*byte)?;
+            }
+        }
+        let text = std::str::from_utf8(all.expose()).map_err(|_| Error::Words("they are not UTF-8"))?;
+        match Entropy::from_words(text) {
+            Err(error @ Error::Words(_)) => terminal.show(&format!(
+                "{error}. Each is in the list, but one or more are not those on the paper, or not in its order.\n\
+Type all {total} again, from the first; Ctrl-C stops.\n"
+            ))?,
+            other => return other,
         }
     }
-    let text = std::str::from_utf8(all.expose()).map_err(|_| Error::Words("they are not UTF-8"))?;
-    Entropy::from_words(text)
+}
+
+/// Asks for one word until it is in the list. What was typed is not shown.
+fn ask_word(terminal: &mut dyn Terminal, position: usize) -> Result<Line, Error> {
+    loop {
+        let word = terminal.ask(&format!("Word {position}: "), false)?;
+        if is_word(word.expose()) {
+            return Ok(word);
+        }
+        terminal.show(&format!("What was typed for number {position} is not in the BIP39 list; once more.\n"))?;
+    }
 }
 
 fn show_pages(terminal: &mut dyn Terminal, words: &Words) -> Result<(), Error> {
@@ -286,6 +307,24 @@ mod tests {
         answers[11] = "About";
         let entropy = ask_words(&mut Script::new(&answers), WordCount::Twelve).ok().unwrap();
         assert_eq!(entropy.words().ok().unwrap().as_slice()[11], "about");
+    }
+
+    #[test]
+    fn a_word_outside_the_list_is_asked_again_and_all_of_them_when_the_checksum_is_wrong() {
+        let mut answers = vec!["abandon"; 12];
+        answers.splice(2..2, ["abandn", "", "abandon abandon", "\u{e9}"]);
+        let first = answers.len();
+        answers.extend([" abandon "; 11]);
+        answers.push("about");
+        let mut script = Script::new(&answers);
+        let entropy = ask_words(&mut script, WordCount::Twelve).ok().unwrap();
+        assert_eq!(entropy.words().ok().unwrap().as_slice()[11], "about");
+        assert!(script.answers.is_empty() && !script.echoed && first == 16);
+        assert_eq!(script.everything.matches("number 3 is not in the BIP39 list").count(), 4);
+        assert_eq!(script.everything.matches("Word 3: ").count(), 6);
+        assert_eq!(script.everything.matches("their checksum is wrong").count(), 1);
+        assert_eq!(script.everything.matches("Word 1: ").count(), 2);
+        assert!(!script.everything.contains("aband") && !script.everything.contains("about"));
     }
 
     #[test]

@@ -61,8 +61,11 @@ impl Terminal for Tty {
     }
 
     fn ask(&mut self, prompt: &str, echo: bool) -> Result<Line, Error> {
-        self.release();
-        let raw = Raw::enter(self)?;
+        let raw = match self.quiet.take() {
+            // Not given back between two questions, not even for a moment: nothing typed there may be seen.
+            Some(raw) => raw.again()?,
+            None => Raw::enter(self)?,
+        };
         self.put(prompt.as_bytes())?;
         let mut line = Line::new()?;
         loop {
@@ -115,15 +118,18 @@ impl Terminal for Tty {
     }
 }
 
+/// What the terminal's modes are set for.
+const ACTION: &str = "setting the terminal";
+
 /// The terminal without echo, line editing and signal keys, until this is dropped.
 struct Raw {
     terminal: OwnedFd,
     before: Termios,
+    modes: Termios,
 }
 
 impl Raw {
     fn enter(tty: &Tty) -> Result<Self, Error> {
-        const ACTION: &str = "setting the terminal";
         let before = tcgetattr(&tty.descriptor).map_err(Error::system(ACTION))?;
         let terminal = rustix::io::fcntl_dupfd_cloexec(&tty.descriptor, 3).map_err(Error::system(ACTION))?;
         let mut raw = before.clone();
@@ -131,9 +137,13 @@ impl Raw {
         raw.input_modes |= InputModes::ICRNL;
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        // Flush: what was typed ahead of the prompt is not taken for an answer.
-        tcsetattr(&terminal, OptionalActions::Flush, &raw).map_err(Error::system(ACTION))?;
-        Ok(Self { terminal, before })
+        Self { terminal, before, modes: raw }.again()
+    }
+
+    /// Sets the modes. Flush: what was typed ahead of the prompt is not taken for an answer.
+    fn again(self) -> Result<Self, Error> {
+        tcsetattr(&self.terminal, OptionalActions::Flush, &self.modes).map_err(Error::system(ACTION))?;
+        Ok(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! An inspection as a person reads it: every input, every output, the fee on three bases, what is not in order.
 
+use crate::output::say;
 use bitcoin::Amount;
 use policies::check::{Finding, Outcome};
 use psbt_tools::display::{address_text, escape_bytes, hex};
@@ -23,9 +24,9 @@ pub fn text(inspection: &Inspection, wallet_given: bool) -> String {
 /// After the report, on standard error: what refuses and what to do next.
 pub fn refusals(inspection: &Inspection) {
     for finding in inspection.findings.iter().filter(|finding| finding.outcome == Outcome::Refuse) {
-        eprintln!("error: {}: {}", finding.code, finding.message);
+        say(format_args!("error: {}: {}", finding.code, finding.message));
         if let Some(hint) = &finding.hint {
-            eprintln!("hint: {hint}");
+            say(format_args!("hint: {hint}"));
         }
     }
 }
@@ -59,10 +60,11 @@ fn inputs(out: &mut String, inputs: &[InputView], several_keys: bool) {
         line(
             out,
             format_args!(
-                "       sequence 0x{:08x}  {}  {} signatures",
+                "       sequence 0x{:08x}  {}  {} {}",
                 input.sequence.to_consensus_u32(),
                 input.sighash,
-                input.signatures
+                input.signatures,
+                if input.signatures == 1 { "signature" } else { "signatures" }
             ),
         );
         signers(out, input, several_keys);
@@ -88,7 +90,8 @@ fn paths(out: &mut String, inspection: &Inspection) {
         return;
     }
     line(out, format_args!("\npaths          {}", inspection.paths.len()));
-    for (at, path) in inspection.paths.iter().enumerate() {
+    // Numbered from 1, as everywhere else: the number is what `watch-node pay --path` takes.
+    for (at, path) in (1..).zip(&inspection.paths) {
         let state = match (path.open, path.met) {
             (_, true) => "has its signatures",
             (true, false) => "open to this transaction",

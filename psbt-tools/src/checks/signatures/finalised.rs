@@ -5,6 +5,7 @@ use crate::checks::coins::pushed_redeem_script;
 use crate::checks::inside::Inside;
 use bitcoin::psbt::Input;
 use bitcoin::script::Instruction;
+use bitcoin::taproot::{LeafVersion, TapLeafHash};
 use bitcoin::{PublicKey, Script, ScriptBuf, Sequence, Witness, ecdsa, taproot};
 use miniscript::interpreter::{Error, Interpreter, KeySigPair, SatisfiedConstraint};
 
@@ -36,6 +37,31 @@ impl Verifier<'_> {
             };
         }
         self.interpreted(at, script, script_sig, witness)
+    }
+
+    /// Puts the signatures by which an input is final into their fields; those that are there stay. Nothing when what is final
+    /// does not satisfy the script, or is not judged.
+    pub(crate) fn reopen(&mut self, at: usize, input: &mut Input) {
+        if self.finalised(at, input) != Judged::Good {
+            return;
+        }
+        // An annex was refused: behind one element at least stand the leaf and its control block.
+        let leaf = input.final_script_witness.as_ref().and_then(Witness::second_to_last);
+        let leaf =
+            leaf.map(|leaf| TapLeafHash::from_script(Script::from_bytes(leaf), LeafVersion::TapScript));
+        for pair in self.verified(at) {
+            match (pair, leaf) {
+                (KeySigPair::Ecdsa(key, signature), _) => {
+                    input.partial_sigs.entry(key).or_insert(signature);
+                }
+                (KeySigPair::Schnorr(_, signature), None) => {
+                    input.tap_key_sig.get_or_insert(signature);
+                }
+                (KeySigPair::Schnorr(key, signature), Some(leaf)) => {
+                    input.tap_script_sigs.entry((key, leaf)).or_insert(signature);
+                }
+            }
+        }
     }
 
     /// `wpkh`, nested or not.
@@ -108,11 +134,11 @@ impl Verifier<'_> {
         }
     }
 
-    /// What the interpreter leaves to others: relative locks need version 2 (BIP68), absolute ones a sequence that is not
-    /// final (BIP65).
+    /// What the interpreter leaves to others: relative locks need version 2, which counts as unsigned (BIP68), absolute ones
+    /// a sequence that is not final (BIP65).
     fn lock_holds(&self, constraint: &SatisfiedConstraint, sequence: Sequence) -> bool {
         match constraint {
-            SatisfiedConstraint::RelativeTimelock { .. } => self.transaction().version.0 >= 2,
+            SatisfiedConstraint::RelativeTimelock { .. } => self.transaction().version.0.cast_unsigned() >= 2,
             SatisfiedConstraint::AbsoluteTimelock { .. } => sequence.enables_absolute_lock_time(),
             SatisfiedConstraint::PublicKey { .. }
             | SatisfiedConstraint::PublicKeyHash { .. }

@@ -71,6 +71,15 @@ impl<'a> Verifier<'a> {
         output_key(&self.output(at)?.script_pubkey)
     }
 
+    /// What has verified at the input in hand.
+    pub(super) fn verified(&self, at: usize) -> Vec<KeySigPair> {
+        if self.verified.0 == at {
+            self.verified.1.iter().map(|claim| claim.pair).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// An ECDSA signature by a key at an input.
     pub(crate) fn ecdsa(
         &mut self,

@@ -203,3 +203,17 @@ fn wallets_that_are_not_this_vaults_are_refused() {
     assert!(cosigner.listed().iter().filter(|key| key.descriptors.is_some()).eq([&single]));
     cosigner.registered("office", &multi(2, &[own, a, b]));
 }
+
+#[test]
+fn a_wallet_that_never_needs_this_vaults_key_is_refused() {
+    const H: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+    let mut cosigner = Cosigner::new();
+    let (own, a) = (cosigner.key("office", ScriptKind::Multi).key, foreign(1));
+    // It stands in the descriptor, in a leaf that nobody can ever take.
+    let dead = format!("tr({a}/<0;1>/*,multi_a(2,{H},{own}/<0;1>/*))");
+    let fault = cosigner.refused("office", &dead);
+    assert!(fault.message.contains("no way of spending"), "{}", fault.message);
+    // With a leaf of its own that time opens it counts.
+    let heir = format!("tr({a}/<0;1>/*,and_v(v:pk({own}/<0;1>/*),older(9)))");
+    cosigner.registered("office", &heir);
+}

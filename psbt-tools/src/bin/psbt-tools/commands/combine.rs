@@ -1,9 +1,10 @@
 //! `combine`: one PSBT with the signatures and documents of several copies.
 
 use crate::commands::Copies;
+use crate::output;
 use clap::Args;
+use psbt_tools::Error;
 use psbt_tools::combine::combine;
-use psbt_tools::{Error, files};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,13 +25,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let copies = Copies::read(&arguments.files)?;
     let combined = combine(&copies.parts())?;
     let bytes = copies.encoding.encode_bytes(combined.form.serialize(&combined.psbt));
-    files::write_new(&arguments.output, &bytes, 0o644)?;
+    output::write(&arguments.output, &bytes)?;
     if combined.unverified > 0 {
         let noun = if combined.unverified == 1 { "input" } else { "inputs" };
-        eprintln!(
+        output::say(format_args!(
             "note: signatures at {} {noun} are for scripts that are not verified here",
             combined.unverified
-        );
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

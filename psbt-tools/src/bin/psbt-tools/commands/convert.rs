@@ -1,10 +1,10 @@
 //! `convert`: the same PSBT in another version or encoding.
 
-use crate::commands;
+use crate::{commands, output};
 use clap::{Args, ValueEnum};
 use psbt_tools::convert::{to_version_0, to_version_2};
 use psbt_tools::document::Encoding;
-use psbt_tools::{Error, files, strict};
+use psbt_tools::{Error, strict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -52,6 +52,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Form::V0 => (document.encoding(), to_version_0(bytes)?),
         Form::V2 => (document.encoding(), to_version_2(bytes)?),
     };
-    files::write_new(&arguments.output, &encoding.encode_bytes(bytes), 0o644)?;
+    output::write(&arguments.output, &encoding.encode_bytes(bytes))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,12 +1,11 @@
 //! `diff`: what changed between two PSBTs.
 
-use crate::commands;
+use crate::{commands, output};
 use clap::Args;
 use psbt_tools::diff::{Difference, diff};
 use psbt_tools::display::network_from_word;
 use psbt_tools::{Error, strict};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,9 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let difference = diff(&before, &after, Some(network))?;
     let grown = difference.require_growth();
     let text = if arguments.json { json(&difference, grown.as_ref().err()) } else { words(&difference) };
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|source| Error::Write { name: "standard output".to_owned(), source })?;
+    output::print(&text)?;
     let Err(error) = grown else { return Ok(ExitCode::SUCCESS) };
     commands::complain(&error);
     Ok(ExitCode::from(error.exit_code()))

@@ -1,10 +1,10 @@
 //! `extract`: the transaction that can be broadcast.
 
-use crate::commands;
+use crate::{commands, output};
 use bitcoin::consensus::encode::serialize_hex;
 use clap::Args;
 use policies::examine::FeeBounds;
-use psbt_tools::{Error, files, finalize, strict};
+use psbt_tools::{Error, finalize, strict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +25,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let psbt = strict::parse(document.psbt_bytes())?;
     let transaction = finalize::extract(&psbt, &FeeBounds::default())?;
     let text = format!("{}\n", serialize_hex(&transaction));
-    files::write_new(&arguments.output, text.as_bytes(), 0o644)?;
+    output::write(&arguments.output, text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,11 @@
 //! `finalize`: puts verified signatures where the transaction wants them.
 
-use crate::commands;
+use crate::{commands, output};
 use clap::Args;
 use policies::wallet::Wallet;
 use psbt_tools::display::network_from_word;
 use psbt_tools::import::{Context, import_document};
-use psbt_tools::{Error, files, finalize, strict};
+use psbt_tools::{Error, finalize, strict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,6 +42,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         }
     };
     finalize::finalize(&mut psbt)?;
-    files::write_new(&arguments.output, &encoding.encode_bytes(form.serialize(&psbt)), 0o644)?;
+    output::write(&arguments.output, &encoding.encode_bytes(form.serialize(&psbt)))?;
     Ok(ExitCode::SUCCESS)
 }

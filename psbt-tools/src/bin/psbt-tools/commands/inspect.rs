@@ -1,13 +1,12 @@
 //! `inspect`: everything that a PSBT says, and what the checks say of it.
 
-use crate::{commands, report};
+use crate::{commands, output, report};
 use clap::Args;
 use policies::check::Outcome;
 use policies::wallet::Wallet;
 use psbt_tools::Error;
 use psbt_tools::display::network_from_word;
 use psbt_tools::import::{Context, import_document};
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -45,9 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     } else {
         report::text(inspection, !wallets.is_empty())
     };
-    io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|source| Error::Write { name: "standard output".to_owned(), source })?;
+    output::print(&text)?;
     if inspection.verdict() == Outcome::Refuse {
         report::refusals(inspection);
         return Ok(ExitCode::from(3));

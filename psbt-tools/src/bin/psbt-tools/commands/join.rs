@@ -1,9 +1,10 @@
 //! `join`: one payment out of several that nobody has signed.
 
 use crate::commands::Copies;
+use crate::output;
 use clap::Args;
+use psbt_tools::Error;
 use psbt_tools::join::join;
-use psbt_tools::{Error, files};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,6 +28,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let copies = Copies::read(&arguments.files)?;
     let joined = join(&copies.parts())?;
     let bytes = copies.encoding.encode_bytes(joined.form.serialize(&joined.psbt));
-    files::write_new(&arguments.output, &bytes, 0o644)?;
+    output::write(&arguments.output, &bytes)?;
     Ok(ExitCode::SUCCESS)
 }

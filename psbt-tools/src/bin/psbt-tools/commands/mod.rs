@@ -13,6 +13,7 @@ pub mod verify_reserves;
 pub mod wallet;
 
 use crate::cli::{Cli, Command};
+use crate::output::say;
 use bitcoin::Psbt;
 use psbt_tools::combine::Part;
 use psbt_tools::display::escape;
@@ -40,9 +41,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
 
 /// Tells the person what is wrong and what to do next.
 pub fn complain(error: &Error) {
-    eprintln!("error: {error}");
+    say(format_args!("error: {error}"));
     if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
+        say(format_args!("hint: {hint}"));
     }
 }
 

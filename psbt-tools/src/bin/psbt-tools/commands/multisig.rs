@@ -1,6 +1,7 @@
 //! `multisig`: BIP129's coordinator, who collects every signer's key and makes the wallet of them.
 
-use super::wallet::{describe, line, print, token, write};
+use super::wallet::{describe, line, token};
+use crate::output::{print, write};
 use clap::{Args, ValueEnum};
 use policies::wallet::{Branch, Wallet, WalletKind};
 use psbt_tools::display::{escape, network_from_word};

@@ -1,17 +1,18 @@
 //! `verify-message`: whether an address signed a message, by BIP322 or BIP137.
 
+use crate::output::{print, say};
 use bitcoin::address::NetworkUnchecked;
 use bitcoin::{Address, Amount};
 use clap::Args;
 use policies::message::Message;
 use policies::message::bip322::ClaimedCoin;
 use psbt_tools::display::{escape, network_from_word};
+use psbt_tools::message::partial::PartlySigned;
 use psbt_tools::message::{Valid, Verdict, verify_text};
 use psbt_tools::money::amount_text;
 use psbt_tools::{Error, files};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -66,16 +67,42 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         (None, Some(path)) => String::from_utf8_lossy(&files::read(path, files::DEFAULT_LIMIT)?).into_owned(),
         (None, None) => String::new(),
     };
-    let verdict = verify_text(&message, &address.script_pubkey(), signature.trim_ascii());
+    let signature = signature.trim_ascii();
+    if signature.starts_with('{') {
+        return partly_signed(arguments.json, &message, &address, signature);
+    }
+    let verdict = verify_text(&message, &address.script_pubkey(), signature);
     let text = if arguments.json { format!("{}\n", verdict_json(&verdict)) } else { words(&verdict) };
     print(&text)?;
     Ok(exit_code(&verdict))
 }
 
-/// Writes to standard output.
-pub(super) fn print(text: &str) -> Result<(), Error> {
-    let written = io::stdout().write_all(text.as_bytes());
-    written.map_err(|source| Error::Write { name: "standard output".to_owned(), source })
+/// What is no signature yet: the file that goes from cosigner to cosigner.
+fn partly_signed(as_json: bool, message: &Message, address: &Address, text: &str) -> Result<ExitCode, Error> {
+    let partly = PartlySigned::decode(text.as_bytes()).map_err(|error| {
+        let found = format!("this is no signature; {error}");
+        Error::malformed(found, "give the signature that the last signer got")
+    })?;
+    if partly.message != *message || partly.address != address.script_pubkey() {
+        return Err(Error::malformed(
+            "this is no signature, but a partly signed message of another text or address",
+            "give the signature of this message by this address",
+        ));
+    }
+    let signed = match partly.partial.signatures.len() {
+        1 => "1 signature".to_owned(),
+        count => format!("{count} signatures"),
+    };
+    let reason = format!("more signatures are needed: this is a partly signed message with {signed}");
+    let hint = "let the next one sign: `cold-signer sign-message --wallet W --add FILE -o signature.txt`";
+    if as_json {
+        let error = json!({ "code": "signatures-missing", "message": reason, "hint": hint });
+        print(&format!("{}\n", json!({ "verdict": "inconclusive", "error": error })))?;
+    } else {
+        print("inconclusive\n")?;
+        say(format_args!("error: {reason}\nhint: {hint}"));
+    }
+    Ok(ExitCode::from(4))
 }
 
 /// `{"verdict", "form"?, "lock_time"?, "sequence"?, "coins"?, "total_sat"?, "error"?}`.
@@ -130,7 +157,7 @@ fn words(verdict: &Verdict) -> String {
         }
         Verdict::Inconclusive(reason) | Verdict::Invalid(reason) => {
             let _ = writeln!(out, "{}", verdict.as_str());
-            eprintln!("error: {reason}\nhint: {}", hint(verdict));
+            say(format_args!("error: {reason}\nhint: {}", hint(verdict)));
         }
     }
     out

@@ -1,6 +1,7 @@
 //! `verify-reserves`: every signature of a proof of reserves, and its coins against a list of unspent outputs.
 
-use super::verify_message::{print, verdict_json};
+use super::verify_message::verdict_json;
+use crate::output::{print, say};
 use bitcoin::Address;
 use clap::Args;
 use psbt_tools::display::{address_text, escape};
@@ -20,7 +21,8 @@ use std::process::ExitCode;
 pub struct Arguments {
     /// The proof of reserves; `-` is standard input
     file: PathBuf,
-    /// What was unspent after the block that it names, from a node that you trust
+    /// What was unspent after the block that it names, from a node that you trust: JSON of the form
+    /// `airlock-utxos-1` (docs/formats.md)
     #[arg(long, value_name = "F")]
     utxos: Option<PathBuf>,
     /// Print one JSON object
@@ -46,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     };
     print(&text)?;
     if let (false, Some((reason, hint))) = (arguments.json, trouble(&report)) {
-        eprintln!("error: {reason}\nhint: {hint}");
+        say(format_args!("error: {reason}\nhint: {hint}"));
     }
     Ok(match report.verdict() {
         "valid" => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! `wallet`: what a wallet description says, and the same in another program's format.
 
+use crate::output::{print, write};
 use bitcoin::{Network, NetworkKind};
 use clap::{Args, ValueEnum};
 use policies::examine::key_name;
@@ -9,7 +10,6 @@ use psbt_tools::wallet_file::{self, WalletFile, bsms};
 use psbt_tools::{Error, files};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -194,14 +194,4 @@ fn to_json(file: &WalletFile, wallet: &Wallet) -> Value {
         "addresses": { "external": addresses(Branch::External), "internal": addresses(Branch::Internal) },
         "notes": file.notes,
     })
-}
-
-/// Writes a file that is readable by everybody: a wallet description spends nothing.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    files::write_new(path, bytes, 0o644)
-}
-
-pub(super) fn print(text: &str) -> Result<(), Error> {
-    let fault = |source| Error::Write { name: "standard output".to_owned(), source };
-    io::stdout().write_all(text.as_bytes()).map_err(fault)
 }
