@@ -153,7 +153,9 @@ fn a_mistyped_word_of_the_drill_is_found_at_once_and_the_words_can_be_typed_agai
             return Act::Type("zoological".to_owned());
         }
         match operator.answer(screen) {
-            Act::Type(_) if drill && round == 1 && screen.contains("Word ") => Act::Type("abandon".to_owned()),
+            Act::Type(_) if drill && round == 1 && screen.contains("Word ") => {
+                Act::Type("abandon".to_owned())
+            }
             act => act,
         }
     });

@@ -128,7 +128,8 @@ fn ask_word(terminal: &mut dyn Terminal, position: usize) -> Result<Line, Error>
         if is_word(word.expose()) {
             return Ok(word);
         }
-        terminal.show(&format!("What was typed for number {position} is not in the BIP39 list; once more.\n"))?;
+        terminal
+            .show(&format!("What was typed for number {position} is not in the BIP39 list; once more.\n"))?;
     }
 }
 
