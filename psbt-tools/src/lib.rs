@@ -34,6 +34,7 @@ pub mod join;
 mod maps;
 pub mod message;
 pub mod money;
+pub mod qr;
 pub mod strict;
 pub mod wallet_file;
 
