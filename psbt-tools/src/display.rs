@@ -47,6 +47,13 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The first six words of BIP39 that a SHA-256 makes, for people to compare on both sides of the gap. They open nothing.
+pub fn hash_words(sha256: &[u8; 32]) -> String {
+    bip39::Mnemonic::from_entropy(sha256)
+        .map(|words| words.words().take(6).collect::<Vec<_>>().join(" "))
+        .unwrap_or_default()
+}
+
 /// The network of this word; `mainnet` is an alias of `bitcoin`.
 ///
 /// # Errors
@@ -72,6 +79,11 @@ mod tests {
             address_text("bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"),
             "bc1q cr8t e4kr 609g cawu tmrz a0j4 xv80 jy8z 306f yu"
         );
+    }
+
+    #[test]
+    fn hash_words_are_the_first_six_of_bip39() {
+        assert_eq!(hash_words(&[0x7f; 32]), "legal winner thank year wave sausage");
     }
 
     #[test]

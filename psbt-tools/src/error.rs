@@ -1,5 +1,6 @@
 //! What can go wrong, for the person at the terminal and for programs.
 
+use crate::qr::Fault;
 use policies::check::{Check, Finding};
 use policies::wallet::WalletError;
 use serde_json::{Value, json};
@@ -71,6 +72,20 @@ pub enum Error {
         /// What to do next.
         hint: &'static str,
     },
+    /// A payload that does not go into QR codes.
+    #[error(transparent)]
+    Frames(#[from] Fault),
+    /// A QR code that cannot be made, or does not read as what it should hold.
+    #[error("the QR code is not shown: {0}")]
+    Symbol(String),
+    /// There is no terminal that can show it.
+    #[error("{what}")]
+    Screen {
+        /// What stands against it.
+        what: String,
+        /// What to do next.
+        hint: String,
+    },
     /// A typed amount is not one.
     #[error("`{typed}` is no amount: {reason}")]
     Amount {
@@ -129,6 +144,9 @@ impl Error {
             Error::Changed(_) => "changed".to_owned(),
             Error::NotWritten { .. } => "not-written".to_owned(),
             Error::NotJoined { .. } => "not-joined".to_owned(),
+            Error::Frames(_) => "frames".to_owned(),
+            Error::Symbol(_) => "symbol".to_owned(),
+            Error::Screen { .. } => "screen".to_owned(),
             Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => "usage".to_owned(),
         }
     }
@@ -152,6 +170,9 @@ impl Error {
             Error::SignaturesMissing(_) => "let the wallet sign first: `cold-signer sign FILE`",
             Error::Changed(_) => "the payment is the same; let `psbt-tools inspect` judge the later file",
             Error::NotWritten { hint, .. } | Error::NotJoined { hint, .. } => hint,
+            Error::Frames(fault) => fault.hint(),
+            Error::Symbol(_) => "carry it as a file, and report this",
+            Error::Screen { hint, .. } => hint,
             Error::Amount { .. } => "write an amount with its unit: 0.01btc or 1500000sat",
             Error::Network(_) => "the default is mainnet",
             Error::Descriptor(WalletError::Network { .. }) => "name the key's network with --network",
@@ -165,11 +186,12 @@ impl Error {
     /// The exit code: 1 fault, 2 usage, 3 refused, 4 more is needed.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Read { .. } | Error::Write { .. } | Error::NotAFile(_) => 1,
-            Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => 2,
+            Error::Read { .. } | Error::Write { .. } | Error::NotAFile(_) | Error::Symbol(_) => 1,
+            Error::Screen { .. } | Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => 2,
             Error::Exists(_)
             | Error::Malformed { .. }
             | Error::Refused { .. }
+            | Error::Frames(_)
             | Error::Changed(_)
             | Error::NotWritten { .. }
             | Error::NotJoined { .. } => 3,

@@ -35,6 +35,7 @@ mod maps;
 pub mod message;
 pub mod money;
 pub mod qr;
+pub mod show;
 pub mod strict;
 pub mod wallet_file;
 

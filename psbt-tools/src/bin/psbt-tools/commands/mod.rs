@@ -8,6 +8,7 @@ pub mod finalize;
 pub mod inspect;
 pub mod join;
 pub mod multisig;
+pub mod qr;
 pub mod verify_message;
 pub mod verify_reserves;
 pub mod wallet;
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Finalize(arguments) => finalize::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
+        Command::Qr(arguments) => qr::run(&arguments),
         Command::VerifyMessage(arguments) => verify_message::run(&arguments),
         Command::VerifyReserves(arguments) => verify_reserves::run(&arguments),
         Command::Wallet(arguments) => wallet::run(&arguments),

@@ -1,0 +1,191 @@
+//! The terminal that shows a payload and takes keys.
+
+use super::DEFAULT_VERSION;
+use super::content::Content;
+use super::player::{Player, Step, needs};
+use super::terminal::Size;
+use crate::Error;
+use crate::qr::{Format, Version};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGTERM};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long a still picture stands before the terminal's size is looked at again.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Shows a payload in the controlling terminal until a person ends it. Without a version the densest that fits is taken,
+/// up to [`DEFAULT_VERSION`].
+///
+/// # Errors
+/// [`Error::Screen`] without a terminal, or with one too small for the version; [`Error::Frames`]; [`Error::Symbol`].
+pub fn live(
+    content: &Content,
+    format: Format,
+    version: Option<Version>,
+    frames_per_second: u8,
+) -> Result<(), Error> {
+    let tty = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| Error::Screen {
+        what: "there is no terminal to show it in".to_owned(),
+        hint: "write pictures: --png DIR, --svg DIR or --gif FILE".to_owned(),
+    })?;
+    let version = chosen(version, size(&tty))?;
+    let mut player = Player::new(content, format, version, frames_per_second)?;
+    let signals = Signals::watched().map_err(terminal)?;
+    signals.idle.store(false, Ordering::Relaxed);
+    let shown = Screen::enter(tty).and_then(|mut screen| play(&mut player, &mut screen, &signals.ended));
+    signals.idle.store(true, Ordering::Relaxed);
+    shown
+}
+
+fn chosen(version: Option<Version>, size: Size) -> Result<Version, Error> {
+    let densest = size.densest();
+    match (version, densest) {
+        (Some(version), _) if size.shows(version) => Ok(version),
+        (None, Some(densest)) => Ok(Version::new(DEFAULT_VERSION).map_or(densest, |most| densest.min(most))),
+        (wanted, densest) => {
+            let least = wanted.or(Version::new(1));
+            let hint = match densest {
+                Some(densest) => format!("enlarge it, or say --version {}", densest.number()),
+                None => "enlarge it, or write pictures: --png DIR, --svg DIR or --gif FILE".to_owned(),
+            };
+            Err(Error::Screen { what: least.map_or_else(String::new, needs), hint })
+        }
+    }
+}
+
+fn play(player: &mut Player<'_>, screen: &mut Screen, ended: &AtomicBool) -> Result<(), Error> {
+    let mut due = Instant::now();
+    loop {
+        let now = Instant::now();
+        if now >= due {
+            screen.put(player.screen(size(&screen.tty))?.as_bytes())?;
+            let pause = match player.speed() {
+                Some(speed) => Duration::from_secs(1).checked_div(u32::from(speed)).unwrap_or(LOOK),
+                None => LOOK,
+            };
+            // A frame that was late is not made up for: the next one has its whole time.
+            due = Instant::now().checked_add(pause).unwrap_or(now);
+        }
+        let key = screen.key(due.saturating_duration_since(Instant::now()))?;
+        if ended.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match key {
+            Some(key) if player.press(key, size(&screen.tty)) == Step::Quit => return Ok(()),
+            Some(_) => due = Instant::now(),
+            None if player.speed().is_some() && Instant::now() >= due => player.advance(),
+            None => {}
+        }
+    }
+}
+
+/// Rows and columns; what a terminal that does not tell most probably has.
+fn size(tty: &File) -> Size {
+    match tcgetwinsize(tty) {
+        Ok(size) if size.ws_row > 0 && size.ws_col > 0 => {
+            Size { rows: usize::from(size.ws_row), columns: usize::from(size.ws_col) }
+        }
+        Ok(_) | Err(_) => Size { rows: 24, columns: 80 },
+    }
+}
+
+/// Signals that end the showing, so that the terminal is given back as it was. Watched once for the whole program, which
+/// may show several payloads: in between they do what they always do.
+#[derive(Debug)]
+struct Signals {
+    idle: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn watched() -> io::Result<&'static Self> {
+        static SIGNALS: OnceLock<Signals> = OnceLock::new();
+        if let Some(signals) = SIGNALS.get() {
+            return Ok(signals);
+        }
+        let signals = Self { idle: Arc::new(AtomicBool::new(true)), ended: Arc::default() };
+        for signal in [SIGTERM, SIGHUP] {
+            // In this order: what shows nothing ends at once.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.idle))?;
+            signal_hook::flag::register(signal, Arc::clone(&signals.ended))?;
+        }
+        Ok(SIGNALS.get_or_init(|| signals))
+    }
+}
+
+/// The terminal's other screen, without echo and without its own keys, until this is dropped.
+struct Screen {
+    tty: File,
+    before: Termios,
+}
+
+impl Screen {
+    fn enter(tty: File) -> Result<Self, Error> {
+        let before = tcgetattr(&tty).map_err(|errno| terminal(errno.into()))?;
+        let mut raw = before.clone();
+        raw.local_modes &= !(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        tcsetattr(&tty, OptionalActions::Flush, &raw).map_err(|errno| terminal(errno.into()))?;
+        let mut screen = Self { tty, before };
+        // The other screen, no cursor, nothing on it.
+        screen.put(b"\x1b[?1049h\x1b[?25l\x1b[2J")?;
+        Ok(screen)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.tty.write_all(bytes).map_err(terminal)
+    }
+
+    /// A key, if one is pressed within that time.
+    fn key(&mut self, wait: Duration) -> Result<Option<u8>, Error> {
+        let wait = Timespec::try_from(wait).map_err(|_| terminal(io::ErrorKind::InvalidInput.into()))?;
+        let mut descriptors = [PollFd::new(&self.tty, PollFlags::IN)];
+        match poll(&mut descriptors, Some(&wait)) {
+            Ok(0) | Err(Errno::INTR) => return Ok(None),
+            Ok(_) => {}
+            Err(errno) => return Err(terminal(errno.into())),
+        }
+        let mut key = [0];
+        match self.tty.read(&mut key).map_err(terminal)? {
+            // The terminal is gone.
+            0 => Ok(Some(b'q')),
+            _ => Ok(key.first().copied()),
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Nothing better can be done when the terminal is gone.
+        let _ = self.tty.write_all(b"\x1b[0m\x1b[?25h\x1b[?1049l");
+        let _ = tcsetattr(&self.tty, OptionalActions::Flush, &self.before);
+    }
+}
+
+fn terminal(source: io::Error) -> Error {
+    Error::Write { name: "the terminal".to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_asked_for_or_the_densest_that_fits() {
+        let size = |rows, columns| Size { rows, columns };
+        let number = |version: Result<Version, Error>| version.map(Version::number).unwrap();
+        assert_eq!(number(chosen(None, size(24, 80))), 5);
+        assert_eq!(number(chosen(None, size(200, 200))), 20);
+        assert_eq!(number(chosen(Version::new(27), size(200, 200))), 27);
+        let error = chosen(Version::new(27), size(53, 101)).unwrap_err();
+        assert_eq!(error.to_string(), "version 27 needs a terminal of 129 columns and 67 lines");
+        assert_eq!(error.hint().unwrap(), "enlarge it, or say --version 20");
+        assert_eq!(error.exit_code(), 2);
+        assert!(chosen(None, size(5, 20)).unwrap_err().hint().unwrap().contains("--png"));
+    }
+}
