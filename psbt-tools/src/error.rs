@@ -78,6 +78,9 @@ pub enum Error {
     /// A QR code that cannot be made, or does not read as what it should hold.
     #[error("the QR code is not shown: {0}")]
     Symbol(String),
+    /// A payload of which pictures do not show enough.
+    #[error("{0}")]
+    PartsMissing(String),
     /// There is no terminal that can show it.
     #[error("{what}")]
     Screen {
@@ -146,6 +149,7 @@ impl Error {
             Error::NotJoined { .. } => "not-joined".to_owned(),
             Error::Frames(_) => "frames".to_owned(),
             Error::Symbol(_) => "symbol".to_owned(),
+            Error::PartsMissing(_) => "parts-missing".to_owned(),
             Error::Screen { .. } => "screen".to_owned(),
             Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => "usage".to_owned(),
         }
@@ -172,6 +176,7 @@ impl Error {
             Error::NotWritten { hint, .. } | Error::NotJoined { hint, .. } => hint,
             Error::Frames(fault) => fault.hint(),
             Error::Symbol(_) => "carry it as a file, and report this",
+            Error::PartsMissing(_) => "name pictures of the other parts as well, all together",
             Error::Screen { hint, .. } => hint,
             Error::Amount { .. } => "write an amount with its unit: 0.01btc or 1500000sat",
             Error::Network(_) => "the default is mainnet",
@@ -195,7 +200,7 @@ impl Error {
             | Error::Changed(_)
             | Error::NotWritten { .. }
             | Error::NotJoined { .. } => 3,
-            Error::SignaturesMissing(_) => 4,
+            Error::SignaturesMissing(_) | Error::PartsMissing(_) => 4,
         }
     }
 

@@ -34,6 +34,7 @@ pub mod join;
 mod maps;
 pub mod message;
 pub mod money;
+pub mod picture;
 pub mod qr;
 pub mod show;
 pub mod strict;

@@ -1,12 +1,13 @@
 //! `qr`: payloads as animated QR codes.
 
+mod scan;
 mod show;
 
 use clap::{Args, Subcommand};
 use psbt_tools::Error;
 use std::process::ExitCode;
 
-/// Shows files as animated QR codes.
+/// Shows files as animated QR codes, and reads pictures of them.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -16,6 +17,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Show(show::Arguments),
+    Scan(scan::Arguments),
 }
 
 impl Arguments {
@@ -23,6 +25,7 @@ impl Arguments {
     pub fn json(&self) -> bool {
         match &self.command {
             Command::Show(arguments) => arguments.json,
+            Command::Scan(arguments) => arguments.json,
         }
     }
 }
@@ -30,5 +33,6 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     match &arguments.command {
         Command::Show(arguments) => show::run(arguments),
+        Command::Scan(arguments) => scan::run(arguments),
     }
 }
