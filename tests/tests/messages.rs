@@ -149,7 +149,7 @@ fn cosigners_sign_a_message_in_any_order() {
             let begun = office.signer_done(first, &line);
             assert_eq!((&begun["complete"], &begun["address"]), (&json!(false), &json!(own)), "{begun}");
             assert!(!begun["missing"].as_array().unwrap().is_empty(), "{begun}");
-            assert_eq!(verified(&office, &own, &partial).code, 3, "one signature is not enough");
+            assert_eq!(verified(&office, &own, &partial).code, 4, "one signature is not enough");
             let out = format!("{name}-{first}{second}.txt");
             let signed =
                 office.signer_done(second, &format!("sign-message --wallet {name} --add {partial} -o {out}"));
