@@ -72,7 +72,7 @@ macro_rules! rows {
 }
 
 rows! {
-    pkh_is_paid_from: Row { keys: "pkh", many: true, ..SINGLE };
+    pkh_is_paid_from: Row { keys: "pkh", ..SINGLE };
     sh_wpkh_is_paid_from: Row { keys: "sh-wpkh", ..SINGLE };
     wpkh_is_paid_from: Row { keys: "wpkh", finalised: true, ..SINGLE };
     tr_is_paid_from: Row { keys: "tr", ..SINGLE };
@@ -103,7 +103,7 @@ rows! {
     };
     the_recovery_key_pays_once_coins_are_old: Row {
         keys: "wsh-multi", descriptor: "wsh(or_d(pk(A),and_v(v:pkh(B),older(10))))", path: Some(2), signers: &["B"],
-        age: 9, many: true, ..SHARED
+        age: 9, ..SHARED
     };
     a_recovery_by_height_pays_once_it_is_reached: Row {
         keys: "wsh-multi", descriptor: "wsh(or_d(multi(2,A,B),and_v(v:pkh(C),after(130))))", path: Some(2),
