@@ -166,6 +166,17 @@ fn kill_vault(laptop: &Laptop) {
     let vaults: Vec<_> = processes.filter(|process| is_it(process)).collect();
     let [vault] = vaults.as_slice() else { panic!("{vaults:?}") };
     assert!(Command::new("kill").arg("-9").arg(vault.file_name().unwrap()).status().unwrap().success());
+    // Its parent finds it ended only when its last thread is.
+    let threads = || std::fs::read_dir(vault.join("task")).map_or(0, Iterator::count);
+    let is_zombie = || {
+        std::fs::read_to_string(vault.join("stat"))
+            .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while threads() > 1 || !(is_zombie() || threads() == 0) {
+        assert!(std::time::Instant::now() < deadline, "the killed vault lives on");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
 
 /// What an attentive operator types.
