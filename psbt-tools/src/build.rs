@@ -4,7 +4,7 @@ use crate::Error;
 use bitcoin::bip32::{KeySource, Xpub};
 use bitcoin::psbt::{Input, Output};
 use bitcoin::taproot::{LeafVersion, TapLeafHash, TapTree, TaprootBuilder};
-use bitcoin::{Psbt, PublicKey, TxOut, XOnlyPublicKey, secp256k1};
+use bitcoin::{Psbt, PublicKey, ScriptBuf, TxOut, XOnlyPublicKey, secp256k1};
 use policies::check::Check;
 use policies::evidence::{Evidence, Previous};
 use policies::spend::Spend;
@@ -87,23 +87,15 @@ fn global_keys(wallet: &Wallet) -> BTreeMap<Xpub, KeySource> {
 
 /// What the wallet knows of an own input; also for files whose maker left it out.
 pub(crate) fn describe_input(map: &mut Input, wallet: &Wallet, keypath: Keypath, derived: &Derived) {
-    match &derived.lock {
-        Lock::Key { redeem_script } => map.redeem_script.clone_from(redeem_script),
-        Lock::Redeem { redeem_script } => map.redeem_script = Some(redeem_script.clone()),
-        Lock::Witness { witness_script, redeem_script } => {
-            map.redeem_script.clone_from(redeem_script);
-            map.witness_script = Some(witness_script.clone());
-        }
-        Lock::Taproot(taproot) => {
-            map.tap_internal_key = Some(taproot.internal_key);
-            map.tap_merkle_root = taproot.merkle_root;
-            let leaf =
-                |leaf: &Leaf| (leaf.control_block.clone(), (leaf.script.clone(), LeafVersion::TapScript));
-            map.tap_scripts = taproot.leaves.iter().map(leaf).collect();
-            map.tap_key_origins = taproot_origins(wallet, keypath, derived, taproot);
-            return;
-        }
+    if let Lock::Taproot(taproot) = &derived.lock {
+        map.tap_internal_key = Some(taproot.internal_key);
+        map.tap_merkle_root = taproot.merkle_root;
+        let leaf = |leaf: &Leaf| (leaf.control_block.clone(), (leaf.script.clone(), LeafVersion::TapScript));
+        map.tap_scripts = taproot.leaves.iter().map(leaf).collect();
+        map.tap_key_origins = taproot_origins(wallet, keypath, derived, taproot);
+        return;
     }
+    describe_scripts(&mut map.redeem_script, &mut map.witness_script, &derived.lock);
     map.bip32_derivation = derivations(wallet, keypath, derived);
 }
 
@@ -113,22 +105,28 @@ fn describe_output(
     keypath: Keypath,
     derived: &Derived,
 ) -> Result<(), Error> {
-    match &derived.lock {
-        Lock::Key { redeem_script } => map.redeem_script.clone_from(redeem_script),
-        Lock::Redeem { redeem_script } => map.redeem_script = Some(redeem_script.clone()),
-        Lock::Witness { witness_script, redeem_script } => {
-            map.redeem_script.clone_from(redeem_script);
-            map.witness_script = Some(witness_script.clone());
-        }
-        Lock::Taproot(taproot) => {
-            map.tap_internal_key = Some(taproot.internal_key);
-            map.tap_tree = tree(taproot)?;
-            map.tap_key_origins = taproot_origins(wallet, keypath, derived, taproot);
-            return Ok(());
-        }
+    if let Lock::Taproot(taproot) = &derived.lock {
+        map.tap_internal_key = Some(taproot.internal_key);
+        map.tap_tree = tree(taproot)?;
+        map.tap_key_origins = taproot_origins(wallet, keypath, derived, taproot);
+        return Ok(());
     }
+    describe_scripts(&mut map.redeem_script, &mut map.witness_script, &derived.lock);
     map.bip32_derivation = derivations(wallet, keypath, derived);
     Ok(())
+}
+
+/// What is hashed in a script that is no taproot one.
+fn describe_scripts(redeem: &mut Option<ScriptBuf>, witness: &mut Option<ScriptBuf>, lock: &Lock) {
+    match lock {
+        Lock::Key { redeem_script } => redeem.clone_from(redeem_script),
+        Lock::Redeem { redeem_script } => *redeem = Some(redeem_script.clone()),
+        Lock::Witness { witness_script, redeem_script } => {
+            redeem.clone_from(redeem_script);
+            *witness = Some(witness_script.clone());
+        }
+        Lock::Taproot(_) => {}
+    }
 }
 
 /// BIP371's `PSBT_OUT_TAP_TREE`: the leaves depth first; `None` without any.

@@ -2,9 +2,8 @@
 
 mod common;
 
-use bitcoin::consensus::serialize;
-use bitcoin::{Amount, Psbt, ScriptBuf, Sequence, Transaction};
-use common::{KINDS, Payment, imported, payment};
+use bitcoin::{Amount, Psbt, Sequence, Transaction};
+use common::{KINDS, Payment, core_accepts, imported, payment};
 use policies::examine::FeeBounds;
 use policies::signature::InputSignature;
 use policies::wallet::ScriptKind;
@@ -15,35 +14,6 @@ use psbt_tools::export::{attach_signatures, same_transaction};
 use psbt_tools::finalize::{extract, finalize};
 use psbt_tools::import::{Context, import};
 use psbt_tools::strict;
-
-/// Bitcoin Core's consensus rules over every input, with all spent outputs (taproot needs each).
-fn core_accepts(transaction: &Transaction, payment: &Payment) -> bool {
-    let bytes = serialize(transaction);
-    let scripts: Vec<ScriptBuf> =
-        payment.parts.inputs.iter().map(|input| payment.wallet.script(input.keypath).unwrap()).collect();
-    let spent: Vec<_> = payment
-        .parts
-        .inputs
-        .iter()
-        .zip(&scripts)
-        .map(|(input, script)| bitcoinconsensus::Utxo {
-            script_pubkey: script.as_bytes().as_ptr(),
-            script_pubkey_len: script.len() as u32,
-            value: input.value.to_sat() as i64,
-        })
-        .collect();
-    payment.parts.inputs.iter().zip(&scripts).enumerate().all(|(at, (input, script))| {
-        bitcoinconsensus::verify_with_flags(
-            script.as_bytes(),
-            input.value.to_sat(),
-            &bytes,
-            Some(&spent),
-            at,
-            bitcoinconsensus::VERIFY_ALL_PRE_TAPROOT | bitcoinconsensus::VERIFY_TAPROOT,
-        )
-        .is_ok()
-    })
-}
 
 fn signed(payment: &Payment) -> Psbt {
     let mut psbt = payment.psbt();

@@ -3,41 +3,14 @@
 
 mod common;
 
-use bitcoin::consensus::serialize;
 use bitcoin::{Psbt, Transaction};
-use common::{Payment, WALLETS, found, imported, payment_after, payment_from};
+use common::{Payment, WALLETS, core_accepts, found, imported, payment_after, payment_from};
 use policies::check::Outcome;
 use policies::examine::FeeBounds;
 use policies::signature::InputSignature;
 use psbt_tools::export::{attach_signatures, same_transaction};
 use psbt_tools::finalize::{extract, finalize};
 use psbt_tools::import::Imported;
-
-/// Bitcoin Core's consensus rules over every input, with all spent outputs (taproot needs each).
-fn core_accepts(transaction: &Transaction, payment: &Payment) -> bool {
-    let bytes = serialize(transaction);
-    let inputs = || payment.parts.inputs.iter();
-    let scripts: Vec<_> = inputs().map(|input| payment.wallet.script(input.keypath).unwrap()).collect();
-    let spent: Vec<_> = inputs()
-        .zip(&scripts)
-        .map(|(input, script)| bitcoinconsensus::Utxo {
-            script_pubkey: script.as_bytes().as_ptr(),
-            script_pubkey_len: script.len() as u32,
-            value: input.value.to_sat() as i64,
-        })
-        .collect();
-    inputs().zip(&scripts).enumerate().all(|(at, (input, script))| {
-        bitcoinconsensus::verify_with_flags(
-            script.as_bytes(),
-            input.value.to_sat(),
-            &bytes,
-            Some(&spent),
-            at,
-            bitcoinconsensus::VERIFY_ALL_PRE_TAPROOT | bitcoinconsensus::VERIFY_TAPROOT,
-        )
-        .is_ok()
-    })
-}
 
 fn read(psbt: &Psbt, payment: &Payment) -> Imported {
     imported(psbt, std::slice::from_ref(&payment.wallet))

@@ -4,7 +4,6 @@
 //! SIGHASH_DEFAULT (BIP341; key path where the key is the internal one, else every leaf where it counts, BIP342).
 //! Sighashes by `bitcoin::sighash`, over scripts that the registered descriptor gives.
 
-pub mod helper;
 mod signable;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +15,7 @@ use bitcoin::sighash::{Prevouts, SighashCache};
 use bitcoin::{EcdsaSighashType, ScriptBuf, TapLeafHash, TapSighashType, Transaction, TxOut};
 use cold_wire::KeyInfo;
 use policies::clear::Cleared;
+use policies::helper;
 use policies::message::Message as Text;
 use policies::message::bip137::{KeyAddress, SIGNATURE_LEN, digest, signature_bytes};
 use policies::message::bip322::ToSign;

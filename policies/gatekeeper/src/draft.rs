@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::signer::Signer;
-use crate::submission::requests;
+use crate::submission::{one_signed, requests};
 use bitcoin::TxOut;
 use policies::check::{Check, Outcome};
 use policies::codec::Canonical;
@@ -57,7 +57,7 @@ impl Draft {
         let context = Context { network: Some(request.network), now: Some(now), ..Context::default() };
         let imported = import_document(document, &[], &context)?;
         let rest = disagreement(&imported, &request, now)?;
-        Ok(Self { imported, request, signed: signed(requests), rest })
+        Ok(Self { imported, request, signed: one_signed(requests), rest })
     }
 
     /// The request as a terminal signed it, and with which key.
@@ -167,17 +167,4 @@ fn disagreement(imported: &Imported, request: &Request, now: u64) -> Result<Vec<
         return refuse(format!("the request expired at {}", utc_text(request.expires)));
     }
     Ok(rest.into_iter().map(|(output, _)| output.clone()).collect())
-}
-
-/// The one request that a terminal signed.
-fn signed(requests: Vec<SignedRequest>) -> Result<(SignedRequest, PublicKey), String> {
-    let mut signed = requests.into_iter().filter(|request| request.signature.is_some());
-    match (signed.next(), signed.next()) {
-        (Some(signed), None) => match signed.requester() {
-            Ok(key) => Ok((signed, key)),
-            Err(error) => Err(format!("the request: {error}")),
-        },
-        (Some(_), Some(_)) => Err("the file holds several signed requests".to_owned()),
-        (None, _) => Err("the request is not signed by a terminal".to_owned()),
-    }
 }

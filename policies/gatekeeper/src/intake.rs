@@ -70,11 +70,11 @@ pub fn refuse_while_frozen(state: &State) -> Result<(), Error> {
     if !state.seen().is_frozen() {
         return Ok(());
     }
-    let open = || state.seen().incidents().iter().filter(|incident| incident.ended.is_none());
-    let alarms = open().flat_map(|incident| &incident.alarms).chain(state.seen().pending());
+    let open = state.seen().open_incidents();
+    let alarms = open.flat_map(|incident| &incident.alarms).chain(state.seen().pending());
     Err(Error::Frozen {
         reasons: alarms.map(|alarm| incident::text(state, alarm)).collect(),
-        incident: open().next().map(|incident| incident.id),
+        incident: state.seen().open_incidents().next().map(|incident| incident.id),
     })
 }
 

@@ -6,6 +6,7 @@ use crate::ledger::state::State;
 use policies::approval::Approval;
 use policies::check::{Check, Finding};
 use policies::codec::Canonical;
+use policies::identity::PublicKey;
 use policies::permit::Permit;
 use policies::policy::Requester;
 use policies::request::SignedRequest;
@@ -75,16 +76,26 @@ fn request_of(envelope: &Envelope) -> Result<Asked, Finding> {
     const HINT: &str = "let a terminal sign the request: `gatekeeper request FILE --key F -o OUT`";
     let refuse = |message: String| Finding::refuse(Check::AUTHORISATION, message).hint(HINT);
     let requests = requests(envelope).map_err(|error| refuse(error.to_string()))?;
-    let drafts = requests.len();
+    if requests.is_empty() {
+        return Err(refuse("no request came with the payment".to_owned()));
+    }
+    let (signed, key) = one_signed(requests).map_err(refuse)?;
+    Ok(Asked { signed, requester: Requester::Key(key) })
+}
+
+/// The one request that a terminal signed, and its key.
+///
+/// # Errors
+/// Why there is none, in words.
+pub fn one_signed(requests: Vec<SignedRequest>) -> Result<(SignedRequest, PublicKey), String> {
     let mut signed = requests.into_iter().filter(|request| request.signature.is_some());
     match (signed.next(), signed.next()) {
         (Some(signed), None) => match signed.requester() {
-            Ok(key) => Ok(Asked { signed, requester: Requester::Key(key) }),
-            Err(error) => Err(refuse(format!("the request: {error}"))),
+            Ok(key) => Ok((signed, key)),
+            Err(error) => Err(format!("the request: {error}")),
         },
-        (Some(_), Some(_)) => Err(refuse("the file holds several signed requests".to_owned())),
-        (None, _) if drafts > 0 => Err(refuse("the request is not signed by a terminal".to_owned())),
-        (None, _) => Err(refuse("no request came with the payment".to_owned())),
+        (Some(_), Some(_)) => Err("the file holds several signed requests".to_owned()),
+        (None, _) => Err("the request is not signed by a terminal".to_owned()),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod purse;
 
 use bitcoin::absolute::LockTime;
 use bitcoin::bip32::{DerivationPath, Xpriv};
+use bitcoin::consensus::serialize;
 use bitcoin::hashes::Hash;
 use bitcoin::key::TapTweak;
 use bitcoin::secp256k1::{All, Message, Secp256k1};
@@ -225,4 +226,30 @@ pub fn found(imported: &Imported) -> Vec<(String, Outcome)> {
         .collect();
     found.dedup();
     found
+}
+
+/// Bitcoin Core's consensus rules over every input, with all spent outputs (taproot needs each).
+pub fn core_accepts(transaction: &Transaction, payment: &Payment) -> bool {
+    let bytes = serialize(transaction);
+    let inputs = || payment.parts.inputs.iter();
+    let scripts: Vec<_> = inputs().map(|input| payment.wallet.script(input.keypath).unwrap()).collect();
+    let spent: Vec<_> = inputs()
+        .zip(&scripts)
+        .map(|(input, script)| bitcoinconsensus::Utxo {
+            script_pubkey: script.as_bytes().as_ptr(),
+            script_pubkey_len: script.len() as u32,
+            value: input.value.to_sat() as i64,
+        })
+        .collect();
+    inputs().zip(&scripts).enumerate().all(|(at, (input, script))| {
+        bitcoinconsensus::verify_with_flags(
+            script.as_bytes(),
+            input.value.to_sat(),
+            &bytes,
+            Some(&spent),
+            at,
+            bitcoinconsensus::VERIFY_ALL_PRE_TAPROOT | bitcoinconsensus::VERIFY_TAPROOT,
+        )
+        .is_ok()
+    })
 }

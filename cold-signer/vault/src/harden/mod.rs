@@ -64,7 +64,8 @@ pub fn begin(keep: &[RawFd]) -> Result<Vec<Control>, Error> {
 pub fn confine() -> Result<Vec<Control>, Error> {
     let files = confine_files()?;
     // After Landlock, which holds only for threads that begin later; before seccomp, which forbids new ones.
-    crate::sign::helper::start()?;
+    policies::helper::start()
+        .map_err(|error| Error::Control { control: "second thread", reason: error.to_string() })?;
     Ok(vec![files, confine_syscalls()?])
 }
 

@@ -27,7 +27,7 @@ use policies::wallet::{Branch, Keypath, ScriptKind, Wallet};
 use super::*;
 use crate::seal::KdfCost;
 
-const NOW: u64 = 1_800_000_000;
+pub(super) const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 24 * 3_600;
 const YEAR: u64 = 365 * DAY;
 const FAR: u64 = 4_000_000_000;
@@ -134,10 +134,9 @@ impl Stage {
     fn set(policy: Option<PolicyTerms>) -> Self {
         clock(NOW);
         let folder = tempfile::tempdir().unwrap();
-        let cost = KdfCost { memory_kib: 64, passes: 3, lanes: 1 };
-        let store = Store::create(&folder.path().join("store"), &passphrase(), cost, NOW).ok().unwrap();
+        let store = created(&folder.path().join("store"));
         let id = VaultId::from_bytes(store.vault_id());
-        let mut vault = greeted(store);
+        let mut vault = greeted(store, Some(passphrase()));
         if let Some(terms) = policy {
             let authority = Authority {
                 company: terms.company.clone(),
@@ -167,7 +166,7 @@ impl Stage {
         let Self { folder, vault, id, wallet, sequence, chain } = self;
         drop(vault);
         let store = Store::open(&folder.path().join("store")).ok().unwrap();
-        Self { vault: greeted(store), folder, id, wallet, sequence, chain }
+        Self { vault: greeted(store, Some(passphrase())), folder, id, wallet, sequence, chain }
     }
 
     fn spend(&self, pay: &Pay) -> (Spend, Evidence) {
@@ -289,17 +288,24 @@ impl Stage {
     }
 }
 
-fn passphrase() -> Passphrase {
+pub(super) fn passphrase() -> Passphrase {
     Passphrase::new(b"right").ok().unwrap()
 }
 
-fn greeted(store: Store) -> Vault {
-    let mut vault = Vault::new(store, Some(PassphraseSource::Given(passphrase())), None, vec![], vec![]);
+/// A store that opens fast.
+pub(super) fn created(path: &std::path::Path) -> Store {
+    let cost = KdfCost { memory_kib: 64, passes: 3, lanes: 1 };
+    Store::create(path, &passphrase(), cost, NOW).ok().unwrap()
+}
+
+pub(super) fn greeted(store: Store, passphrase: Option<Passphrase>) -> Vault {
+    let source = passphrase.map(PassphraseSource::Given);
+    let mut vault = Vault::new(store, source, None, vec![], vec![]);
     ask(&mut vault, RequestBody::Hello { protocol: PROTOCOL }).unwrap();
     vault
 }
 
-fn ask(vault: &mut Vault, body: RequestBody) -> Result<ReplyBody, Fault> {
+pub(super) fn ask(vault: &mut Vault, body: RequestBody) -> Result<ReplyBody, Fault> {
     // Over its bytes, as the console sends it.
     let request = Request::from_bytes(&Request { id: 1, deadline: 0, body }.to_bytes()).unwrap();
     match vault.answer(&request).body {

@@ -40,7 +40,7 @@ pub fn run(data: &Path, facts: &[PathBuf], receipts: &[PathBuf], now: u64) -> Re
     let state = ledger.state()?;
     let report = report(&state);
     if state.seen().is_frozen() {
-        let open = state.seen().incidents().iter().filter(|incident| incident.ended.is_none());
+        let open = state.seen().open_incidents();
         let reasons = open.flat_map(|incident| &incident.alarms).map(|alarm| incident::text(&state, alarm));
         return Err(Error::Unauthorised { reasons: reasons.collect(), report: Box::new(report) });
     }
@@ -77,7 +77,7 @@ pub fn seen_line(state: &State) -> String {
 /// Why it is frozen and how that ends, as lines.
 pub fn frozen_lines(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
-    for incident in state.seen().incidents().iter().filter(|incident| incident.ended.is_none()) {
+    for incident in state.seen().open_incidents() {
         lines.push(format!("FROZEN since {}, incident {}", utc_text(incident.at), incident.id));
         lines.extend(incident.alarms.iter().map(|alarm| format!("  {}", incident::text(state, alarm))));
     }

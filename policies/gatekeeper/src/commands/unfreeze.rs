@@ -38,7 +38,7 @@ pub fn run(data: &Path, incident: &IncidentId, reason: &str, now: u64) -> Result
         Ok((events.map_err(|_| Error::Incident(*incident))?, ()))
     })?;
     let state = ledger.state()?;
-    let open: Vec<_> = state.seen().incidents().iter().filter(|incident| incident.ended.is_none()).collect();
+    let open: Vec<_> = state.seen().open_incidents().collect();
     let frozen = state.seen().is_frozen();
     let ids: Vec<_> = open.iter().map(|incident| incident.id.to_string()).collect();
     let line = match open.len() {

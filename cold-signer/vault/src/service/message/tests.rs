@@ -6,7 +6,7 @@ use bitcoin::secp256k1::{Message as Digest, Secp256k1};
 use bitcoin::sighash::SighashCache;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, EcdsaSighashType, Network, OutPoint, Sequence, Transaction, TxIn, TxOut, WPubkeyHash};
-use cold_wire::{NewKey, PROTOCOL, Request, RequestBody};
+use cold_wire::{NewKey, Request, RequestBody};
 use policies::id::{MessageId, WalletId};
 use policies::message::bip322::{ClaimedCoin, is_to_sign};
 use policies::message::{Message, bip137};
@@ -14,10 +14,7 @@ use policies::signature::InputSignature;
 use policies::wallet::{Branch, Keypath, ScriptKind};
 
 use super::*;
-use crate::seal::KdfCost;
-use crate::service::PassphraseSource;
-
-const NOW: u64 = 1_800_000_000;
+use crate::service::tests::{NOW, ask, created, greeted, passphrase};
 
 struct Signer {
     folder: tempfile::TempDir,
@@ -25,32 +22,11 @@ struct Signer {
     wallet: Wallet,
 }
 
-fn passphrase() -> crate::passphrase::Passphrase {
-    crate::passphrase::Passphrase::new(b"right").ok().unwrap()
-}
-
-fn greeted(store: Store, passphrase: Option<crate::passphrase::Passphrase>) -> Vault {
-    let source = passphrase.map(PassphraseSource::Given);
-    let mut vault = Vault::new(store, source, None, vec![], vec![]);
-    ask(&mut vault, RequestBody::Hello { protocol: PROTOCOL }).unwrap();
-    vault
-}
-
-fn ask(vault: &mut Vault, body: RequestBody) -> Result<ReplyBody, Fault> {
-    let request = Request::from_bytes(&Request { id: 1, deadline: 0, body }.to_bytes()).unwrap();
-    match vault.answer(&request).body {
-        ReplyBody::Fault(fault) => Err(fault),
-        body => Ok(body),
-    }
-}
-
 impl Signer {
     fn new(kind: ScriptKind) -> Self {
         crate::clock::tests::SET.set(Some(NOW));
         let folder = tempfile::tempdir().unwrap();
-        let cost = KdfCost { memory_kib: 64, passes: 3, lanes: 1 };
-        let store = Store::create(&folder.path().join("store"), &passphrase(), cost, NOW).ok().unwrap();
-        let mut vault = greeted(store, Some(passphrase()));
+        let mut vault = greeted(created(&folder.path().join("store")), Some(passphrase()));
         let new = RequestBody::NewKey(NewKey {
             wallet: "main".to_owned(),
             network: Network::Regtest,

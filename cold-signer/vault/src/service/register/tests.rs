@@ -1,12 +1,11 @@
 //! Registration as cosigners' vaults answer it.
 
 use bitcoin::{Network, NetworkKind};
-use cold_wire::{NewKey, PROTOCOL, Request, RequestBody};
+use cold_wire::{NewKey, RequestBody};
 use policies::wallet::ScriptKind;
 
 use super::*;
-use crate::seal::KdfCost;
-use crate::service::PassphraseSource;
+use crate::service::tests::{NOW, ask, created, greeted, passphrase};
 use policies::id::WalletId;
 
 struct Cosigner {
@@ -15,24 +14,19 @@ struct Cosigner {
     vault: Vault,
 }
 
-fn passphrase() -> crate::passphrase::Passphrase {
-    crate::passphrase::Passphrase::new(b"right").ok().unwrap()
-}
-
 impl Cosigner {
     fn new() -> Self {
-        crate::clock::tests::SET.set(Some(1_800_000_000));
+        crate::clock::tests::SET.set(Some(NOW));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
-        let cost = KdfCost { memory_kib: 64, passes: 3, lanes: 1 };
-        let store = Store::create(&path, &passphrase(), cost, 1_800_000_000).ok().unwrap();
-        Self { _folder: folder, path, vault: greeted(store) }
+        let vault = greeted(created(&path), Some(passphrase()));
+        Self { _folder: folder, path, vault }
     }
 
     fn restart(&mut self) {
         let idle = Cosigner::new().vault;
         drop(std::mem::replace(&mut self.vault, idle));
-        self.vault = greeted(Store::open(&self.path).ok().unwrap());
+        self.vault = greeted(Store::open(&self.path).ok().unwrap(), Some(passphrase()));
     }
 
     fn key(&mut self, wallet: &str, kind: ScriptKind) -> KeyInfo {
@@ -79,20 +73,6 @@ impl Cosigner {
     fn listed(&mut self) -> Vec<KeyInfo> {
         let Ok(ReplyBody::Keys { keys, .. }) = ask(&mut self.vault, RequestBody::List) else { panic!() };
         keys
-    }
-}
-
-fn greeted(store: Store) -> Vault {
-    let mut vault = Vault::new(store, Some(PassphraseSource::Given(passphrase())), None, vec![], vec![]);
-    ask(&mut vault, RequestBody::Hello { protocol: PROTOCOL }).unwrap();
-    vault
-}
-
-fn ask(vault: &mut Vault, body: RequestBody) -> Result<ReplyBody, Fault> {
-    let request = Request::from_bytes(&Request { id: 1, deadline: 0, body }.to_bytes()).unwrap();
-    match vault.answer(&request).body {
-        ReplyBody::Fault(fault) => Err(fault),
-        body => Ok(body),
     }
 }
 

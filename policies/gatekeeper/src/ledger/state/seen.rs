@@ -145,6 +145,11 @@ impl Seen {
         &self.incidents
     }
 
+    /// Those that last.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.iter().filter(|incident| incident.ended.is_none())
+    }
+
     /// Alarms that no incident names yet.
     pub fn pending(&self) -> &[Alarm] {
         &self.pending
