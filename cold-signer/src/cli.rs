@@ -7,6 +7,7 @@ use crate::vault::{Launch, Passphrase, Vault};
 use crate::{Error, Result, commands, passphrase_file};
 use clap::{Args, Parser, Subcommand};
 use psbt_tools::display::escape;
+use psbt_tools::scanner;
 use serde_json::json;
 use std::io::Write;
 use std::os::fd::RawFd;
@@ -80,9 +81,12 @@ enum Command {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    // The reader is this program too; it must confine itself before it does anything else.
+    // The reader and the scanner are this program too; they must confine themselves before anything else.
     if std::env::args_os().nth(1).is_some_and(|mode| mode == MODE) {
         return reader::child::main();
+    }
+    if std::env::args_os().nth(1).is_some_and(|mode| mode == scanner::CHILD_ARGUMENT) {
+        return scanner::serve();
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

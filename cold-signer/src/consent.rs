@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn shown(review: &Review) -> Shown<'_> {
-        Shown { file: "f", sha256: [0; 32], review, live_network: &[] }
+        Shown { file: "f", manifest: None, sha256: [0; 32], review, live_network: &[] }
     }
 
     fn play(answers: &[&'static str]) -> (Result<()>, Vec<String>) {

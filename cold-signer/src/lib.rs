@@ -16,7 +16,6 @@ mod output;
 mod passphrase_file;
 pub mod reader;
 pub mod report;
-pub mod sandbox;
 pub mod screens;
 pub mod session;
 mod shell;

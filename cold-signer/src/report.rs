@@ -10,6 +10,7 @@ use policies::identity::{PublicKey, SshSig};
 use policies::request::{Recipient, payment_number};
 use policies::wallet::{Branch, Keypath, Wallet};
 use psbt_tools::display::hex;
+use psbt_tools::manifest::Manifest;
 use psbt_tools::money::Feerate;
 use serde_json::{Value, json};
 
@@ -50,6 +51,7 @@ pub fn review_json(shown: &Shown<'_>) -> Value {
     json!({
         "verdict": verdict_word(&review.findings),
         "file": shown.file,
+        "manifest": shown.manifest.map(Manifest::to_json),
         "sha256": hex(&shown.sha256),
         "spend_id": review.spend.to_string(),
         "unsigned_txid": review.unsigned_txid.to_string(),
@@ -198,7 +200,13 @@ mod tests {
     fn a_review_has_the_promised_keys() {
         let mut review = permitted();
         review.findings.push(Finding::ask(Check::LOCKTIME, "later"));
-        let json = review_json(&Shown { file: "f", sha256: [1; 32], review: &review, live_network: &[] });
+        let json = review_json(&Shown {
+            file: "f",
+            manifest: None,
+            sha256: [1; 32],
+            review: &review,
+            live_network: &[],
+        });
         assert_eq!(json["verdict"], "ask");
         assert_eq!(json["external_sat"], 1_500_000);
         assert_eq!(json["change_sat"], 98_490_000);

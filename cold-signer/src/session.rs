@@ -10,6 +10,7 @@ use policies::check::{Check, Finding, Outcome, verdict};
 use policies::id::SpendId;
 use psbt_tools::display::escape;
 use psbt_tools::files;
+use psbt_tools::manifest::Manifest;
 use std::path::{Path, PathBuf};
 
 /// A vault for one or several files.
@@ -28,6 +29,15 @@ pub struct Document {
     reader: Reader,
     reading: Reading,
     name: String,
+}
+
+/// What a signed payment is carried back as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The whole file with signatures and receipt.
+    Whole,
+    /// Signatures and receipts only: for QR codes, and for who has the file already.
+    Reply,
 }
 
 impl Session {
@@ -53,8 +63,21 @@ impl Session {
     /// # Errors
     /// Files that cannot be read, documents that are no PSBT, and what the vault says.
     pub fn open(&mut self, path: &Path) -> Result<Document> {
-        let mut reader = Reader::spawn(&self.console)?;
+        let reader = Reader::spawn(&self.console)?;
         let document = files::read(path, files::DEFAULT_LIMIT)?;
+        self.hand_over(reader, document, escape(&path.to_string_lossy()))
+    }
+
+    /// As [`Self::open`], with bytes that came another way, under a name for the screen.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`] but about files.
+    pub fn take(&mut self, document: Vec<u8>, name: String) -> Result<Document> {
+        let reader = Reader::spawn(&self.console)?;
+        self.hand_over(reader, document, name)
+    }
+
+    fn hand_over(&mut self, mut reader: Reader, document: Vec<u8>, name: String) -> Result<Document> {
         let sha256 = sha256::Hash::hash(&document).to_byte_array();
         let wallets = self
             .keys()?
@@ -69,7 +92,7 @@ impl Session {
         if reading.sha256 != sha256 {
             return Err(Error::ReaderNonsense("it read other bytes than it was given".to_owned()));
         }
-        Ok(Document { reader, reading, name: escape(&path.to_string_lossy()) })
+        Ok(Document { reader, reading, name })
     }
 
     /// What signing would come to, with the vault's and the reader's findings.
@@ -89,7 +112,7 @@ impl Session {
         Ok(review)
     }
 
-    /// Signs, and gives the document with signatures and receipt. The reader ends.
+    /// Signs, and gives the document with signatures and receipt, or a reply to it. The reader ends.
     ///
     /// # Errors
     /// What the vault says, and what the reader says of the vault's signatures.
@@ -98,12 +121,16 @@ impl Session {
         document: Document,
         consent: SpendId,
         accepted: Vec<Check>,
+        answer: Answer,
     ) -> Result<(Signed, Vec<u8>)> {
         let Document { reader, reading, .. } = document;
         let Some(bundle) = reading.bundle else { return Err(Error::Refused(reading.findings)) };
         let signed = self.vault.sign(bundle, consent, accepted)?;
         let receipt = policies::codec::Canonical::to_bytes(&signed.receipt);
-        let file = reader.attach(signed.signatures.clone(), receipt)?;
+        let file = match answer {
+            Answer::Whole => reader.attach(signed.signatures.clone(), receipt)?,
+            Answer::Reply => reader.reply(signed.signatures.clone(), receipt)?,
+        };
         Ok((signed, file))
     }
 
@@ -128,6 +155,11 @@ impl Document {
     /// The file's name, escaped.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the file says of itself: a claim.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.reading.manifest.as_ref()
     }
 
     /// SHA-256 of the bytes that were read.

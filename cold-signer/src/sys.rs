@@ -5,14 +5,6 @@
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 
-/// Closes every descriptor from `first` on. Must run in a process that has opened nothing itself, so that no Rust
-/// object owns a closed number.
-pub(crate) fn close_from(first: u32) -> io::Result<()> {
-    // SAFETY: close_range(2) touches no memory; that nothing owns these numbers is the contract of this function.
-    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
 /// The version of Landlock that the kernel speaks.
 pub(crate) fn landlock_abi() -> io::Result<i64> {
     /// LANDLOCK_CREATE_RULESET_VERSION of linux/landlock.h.

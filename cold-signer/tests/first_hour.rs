@@ -5,7 +5,7 @@ mod common;
 use bitcoin::Network;
 use bitcoin::bip32::Xpub;
 use common::laptop::Laptop;
-use common::terminal::{Act, honest, play};
+use common::terminal::{Act, honest, play, play_on};
 use common::{account, secp};
 use policies::wallet::Wallet;
 use psbt_tools::wallet_file::bsms::KeyRecord;
@@ -190,6 +190,23 @@ fn a_paper_of_another_key_and_a_node_with_another_address_are_found_out() {
     });
     assert_eq!(status.code(), Some(3), "{screen}");
     assert!(screen.contains("another first address"), "{screen}");
+    assert_eq!(done(&laptop), 3, "machine, key and export");
+}
+
+#[test]
+fn the_export_may_leave_by_qr_codes() {
+    let laptop = Laptop::new();
+    let mut operator = Operator::default();
+    let (status, screen) = play_on(&laptop, (60, 110), &START, |_, screen| match screen {
+        _ if screen.contains("DRILL:") => Act::Type("s".to_owned()),
+        _ if screen.contains("qr to show it") => Act::Type("qr".to_owned()),
+        _ if screen.contains("FIRST ADDRESS") => Act::Type("q".to_owned()),
+        _ => operator.answer(screen),
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    let line = format!("[x] {:<13}  shown as QR codes", "export");
+    assert!(screen.contains("UR version") && screen.contains(&line), "{screen}");
+    assert!(!files(&laptop).iter().any(|name| name.ends_with(".json")), "no file was written");
     assert_eq!(done(&laptop), 3, "machine, key and export");
 }
 

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::checks::coins;
 use crate::checks::signatures::{Judged, Verifier, judge};
 use crate::diff::first_difference;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Kind};
 use crate::field::{self, Sort, digest};
 use crate::form::{Form, united};
 use crate::maps::{Maps, Place};
@@ -53,7 +53,9 @@ pub fn combine(parts: &[Part<'_>]) -> Result<Combined, Error> {
     if let Some((first, others)) = parts.split_first() {
         others.iter().try_for_each(|other| same_transaction(first, other))?;
     }
-    let copies = parts.iter().map(|part| Maps::of(part.psbt)).collect::<Result<Vec<_>, _>>()?;
+    // A manifest is about one file; what is combined is another.
+    let copies = parts.iter().map(|part| Ok(Maps::of(part.psbt)?.without(is_manifest)));
+    let copies = copies.collect::<Result<Vec<_>, Error>>()?;
     within_caps(&parts)?;
     let mut united = copies.first().cloned().unwrap_or_default().without(is_signature);
     for (part, maps) in parts.iter().zip(&copies) {
@@ -81,6 +83,10 @@ pub(crate) fn same_transaction(first: &Part<'_>, other: &Part<'_>) -> Result<(),
 fn is_signature(place: Place, key: &[u8]) -> bool {
     let is_final = matches!(key.first(), Some(0x07 | 0x08));
     field::sort(place.map(), key) == Sort::Signature && !is_final
+}
+
+fn is_manifest(place: Place, key: &[u8]) -> bool {
+    place == Place::Global && field::sort(place.map(), key) == Sort::Document(Kind::Manifest)
 }
 
 /// Each document hashes to its key, and the caps hold for all of them together.

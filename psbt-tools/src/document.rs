@@ -1,5 +1,9 @@
 //! What a file is: a PSBT in binary, base64 or hexadecimal, or something else that gets a helpful name.
 
+mod kind;
+
+pub use kind::{DocumentKind, recognise};
+
 use crate::display::hex;
 use crate::{Error, files};
 use bitcoin::base64::Engine;
@@ -99,7 +103,7 @@ impl Document {
 }
 
 /// Text that is hexadecimal or else base64.
-fn decode_text(bytes: &[u8]) -> Option<(Vec<u8>, Encoding)> {
+pub(crate) fn decode_text(bytes: &[u8]) -> Option<(Vec<u8>, Encoding)> {
     let text = std::str::from_utf8(bytes).ok()?;
     let dense: String = text.split_ascii_whitespace().collect();
     if dense.is_empty() {
@@ -127,6 +131,12 @@ fn name_it(bytes: &[u8]) -> Error {
     }
     if inner.starts_with(b"psbt") {
         return Error::malformed("the PSBT's separator 0xff is missing after its magic", hint);
+    }
+    if crate::reply::recognise(bytes).is_some() {
+        return Error::malformed(
+            "this is a reply: signatures without the PSBT that they belong to",
+            "`watch-node submit` takes it as it is; `psbt-tools combine BASE REPLY -o OUT` puts it into its PSBT",
+        );
     }
     let start = bytes.trim_ascii_start();
     if start.starts_with(b"cHNidP") {

@@ -26,7 +26,7 @@ pub const MAX_TOTAL: usize = 2 * 1024 * 1024;
 /// What a document is; the number is the field's subtype.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// What belongs together when a payment is spread over several files.
+    /// What the file says of itself ([`crate::manifest`]).
     Manifest,
     /// Who asks for the payment.
     Request,

@@ -1,8 +1,13 @@
 //! What can go wrong, for the person at the terminal and for programs.
 
+use crate::camera;
+use crate::files::Obstacle;
 use crate::qr::Fault;
+use crate::scanner::Failure;
+use crate::usb;
 use policies::check::{Check, Finding};
 use policies::wallet::WalletError;
+use rustix::io::Errno;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io;
@@ -32,6 +37,17 @@ pub enum Error {
     /// An output file exists; nothing is ever overwritten.
     #[error("{0} exists already")]
     Exists(String),
+    /// What a medium does, or what on it is not followed.
+    #[error("{name} {obstacle}")]
+    Medium {
+        /// The file as it was named.
+        name: String,
+        /// What stood in the way.
+        obstacle: Obstacle,
+    },
+    /// Nothing was taken from a medium, or put on it.
+    #[error(transparent)]
+    Usb(#[from] usb::Refusal),
     /// The bytes are no PSBT that is read here.
     #[error("{found}")]
     Malformed {
@@ -78,9 +94,9 @@ pub enum Error {
     /// A QR code that cannot be made, or does not read as what it should hold.
     #[error("the QR code is not shown: {0}")]
     Symbol(String),
-    /// A payload of which pictures do not show enough.
-    #[error("{0}")]
-    PartsMissing(String),
+    /// QR codes that were seen did not become a payload.
+    #[error(transparent)]
+    Scan(#[from] Failure),
     /// There is no terminal that can show it.
     #[error("{what}")]
     Screen {
@@ -89,6 +105,17 @@ pub enum Error {
         /// What to do next.
         hint: String,
     },
+    /// A file that did not come as it was sent, or came to the wrong place.
+    #[error("{what}")]
+    Transport {
+        /// What is wrong.
+        kind: Transport,
+        /// What was found and expected; claims of the file in it are fit for a screen.
+        what: String,
+    },
+    /// A camera that gives no frames.
+    #[error(transparent)]
+    Camera(#[from] camera::Error),
     /// A typed amount is not one.
     #[error("`{typed}` is no amount: {reason}")]
     Amount {
@@ -103,6 +130,19 @@ pub enum Error {
     /// A typed descriptor is no wallet.
     #[error(transparent)]
     Descriptor(WalletError),
+}
+
+/// What is wrong with a file that crossed the gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// It is not as long as its manifest says, or hashes to something else.
+    Damaged,
+    /// Its manifest names a wallet that is not known here.
+    OtherWallet,
+    /// Its manifest contradicts what is in it, or cannot be read.
+    Manifest,
+    /// A reply to another payment.
+    OtherSpend,
 }
 
 /// An input that lacks signatures.
@@ -141,6 +181,8 @@ impl Error {
             Error::Write { .. } => "unwritable".to_owned(),
             Error::NotAFile(_) => "not-a-file".to_owned(),
             Error::Exists(_) => "exists".to_owned(),
+            Error::Medium { obstacle, .. } => obstacle.code().to_owned(),
+            Error::Usb(refusal) => refusal.code().to_owned(),
             Error::Malformed { .. } => "malformed".to_owned(),
             Error::Refused { check, .. } => check.to_string(),
             Error::SignaturesMissing(_) => "signatures-missing".to_owned(),
@@ -149,8 +191,15 @@ impl Error {
             Error::NotJoined { .. } => "not-joined".to_owned(),
             Error::Frames(_) => "frames".to_owned(),
             Error::Symbol(_) => "symbol".to_owned(),
-            Error::PartsMissing(_) => "parts-missing".to_owned(),
+            Error::Scan(failure) => failure.code().to_owned(),
             Error::Screen { .. } => "screen".to_owned(),
+            Error::Camera(_) => "camera".to_owned(),
+            Error::Transport { kind, .. } => match kind {
+                Transport::Damaged => "damaged".to_owned(),
+                Transport::OtherWallet => "other-wallet".to_owned(),
+                Transport::Manifest => "manifest".to_owned(),
+                Transport::OtherSpend => "other-spend".to_owned(),
+            },
             Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => "usage".to_owned(),
         }
     }
@@ -159,11 +208,16 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "check the file's name",
-            Error::Read { .. } => "check the file's permissions and the medium",
             Error::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "the folder does not exist: create it first"
             }
+            Error::Read { source, .. } | Error::Write { source, .. } if medium_hint(source).is_some() => {
+                return medium_hint(source).map(str::to_owned);
+            }
+            Error::Read { .. } => "check the file's permissions and the medium",
             Error::Write { .. } => "check the folder's permissions and its free space",
+            Error::Medium { obstacle, .. } => obstacle.hint(),
+            Error::Usb(refusal) => refusal.hint(),
             Error::NotAFile(_) => "name a file, or `-` for standard input",
             Error::Exists(_) => "choose another name: files are never overwritten",
             Error::Malformed { hint, .. } => hint,
@@ -176,8 +230,22 @@ impl Error {
             Error::NotWritten { hint, .. } | Error::NotJoined { hint, .. } => hint,
             Error::Frames(fault) => fault.hint(),
             Error::Symbol(_) => "carry it as a file, and report this",
-            Error::PartsMissing(_) => "name pictures of the other parts as well, all together",
+            Error::Scan(failure) => failure.hint(),
             Error::Screen { hint, .. } => hint,
+            Error::Camera(camera) => return Some(camera.hint()),
+            Error::Transport { kind: Transport::Damaged, .. } => {
+                "take it again from its sender, and compare the hash words on both sides; a program that changes files without \
+                 signing is none to send them through"
+            }
+            Error::Transport { kind: Transport::OtherWallet, .. } => {
+                "give it to the machine that has this wallet, or register the wallet here first"
+            }
+            Error::Transport { kind: Transport::Manifest, .. } => {
+                "do not use it; find out who changed the file, and take it again from its sender"
+            }
+            Error::Transport { kind: Transport::OtherSpend, .. } => {
+                "take the PSBT that was signed; the spend id stands on the signer's screen and in `psbt-tools inspect REPLY`"
+            }
             Error::Amount { .. } => "write an amount with its unit: 0.01btc or 1500000sat",
             Error::Network(_) => "the default is mainnet",
             Error::Descriptor(WalletError::Network { .. }) => "name the key's network with --network",
@@ -191,16 +259,24 @@ impl Error {
     /// The exit code: 1 fault, 2 usage, 3 refused, 4 more is needed.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Read { .. } | Error::Write { .. } | Error::NotAFile(_) | Error::Symbol(_) => 1,
+            Error::Read { .. }
+            | Error::Write { .. }
+            | Error::NotAFile(_)
+            | Error::Symbol(_)
+            | Error::Camera(_) => 1,
+            Error::Medium { obstacle, .. } => obstacle.exit_code(),
+            Error::Usb(refusal) => refusal.exit_code(),
             Error::Screen { .. } | Error::Amount { .. } | Error::Network(_) | Error::Descriptor(_) => 2,
             Error::Exists(_)
             | Error::Malformed { .. }
             | Error::Refused { .. }
             | Error::Frames(_)
             | Error::Changed(_)
+            | Error::Transport { .. }
             | Error::NotWritten { .. }
             | Error::NotJoined { .. } => 3,
-            Error::SignaturesMissing(_) | Error::PartsMissing(_) => 4,
+            Error::SignaturesMissing(_) => 4,
+            Error::Scan(failure) => failure.exit_code(),
         }
     }
 
@@ -237,6 +313,24 @@ impl From<&Finding> for Error {
                 hint: finding.hint.clone(),
             },
         }
+    }
+}
+
+/// What to do about a medium that is full, protected or gone.
+fn medium_hint(source: &io::Error) -> Option<&'static str> {
+    match source.raw_os_error().map(Errno::from_raw_os_error)? {
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => {
+            Some("the medium is full: make room, or take another one")
+        }
+        Errno::ROFS => {
+            Some("the medium is mounted read-only, or its switch is set: mount it with `-o remount,rw`")
+        }
+        Errno::IO | Errno::NODEV | Errno::NXIO | Errno::NOTCONN | Errno::STALE | Errno::NOMEDIUM => {
+            Some("the medium was pulled or is failing: plug it in again, or take another one")
+        }
+        Errno::NOTDIR => Some("a folder is expected there"),
+        Errno::NAMETOOLONG => Some("choose a shorter name"),
+        _ => None,
     }
 }
 

@@ -9,12 +9,16 @@ use crate::envelope::{Envelope, Kind};
 use crate::export;
 use crate::form::Form;
 use crate::inspection::{Inspection, Subject};
+use crate::manifest::{self, Manifest, Says};
 use crate::{Error, strict};
 use bitcoin::{Network, Psbt};
 use policies::check::{Check, Finding, Outcome, verdict};
+use policies::codec::Canonical;
 use policies::evidence::Evidence;
 use policies::examine::{Exhibit, FeeBounds, Marks, examine};
 use policies::locktime::{Present, locktime};
+use policies::permit::Receipt;
+use policies::request::SignedRequest;
 use policies::signature::InputSignature;
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Keypath, Wallet};
@@ -43,6 +47,7 @@ pub struct Imported {
     form: Form,
     coins: Vec<Coin>,
     envelope: Envelope,
+    manifest: Option<Manifest>,
     wallet: Option<Wallet>,
     /// Where in the wallet each input is.
     keypaths: Vec<Option<Keypath>>,
@@ -57,7 +62,8 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`Error::Malformed`] when the bytes are no PSBT of version 0 or 2; checks C21 and C27 when they are a broken or
-/// an oversized one; C14 for a signature that cannot even be read.
+/// an oversized one; C14 for a signature that cannot even be read; [`Error::Transport`] for a file that is not what its
+/// manifest says.
 pub fn import(bytes: Vec<u8>, wallets: &[Wallet], context: &Context) -> Result<Imported, Error> {
     import_document(Document::parse(bytes)?, wallets, context)
 }
@@ -68,6 +74,7 @@ pub fn import(bytes: Vec<u8>, wallets: &[Wallet], context: &Context) -> Result<I
 /// Those of [`import`].
 pub fn import_document(document: Document, wallets: &[Wallet], context: &Context) -> Result<Imported, Error> {
     let (psbt, form) = strict::read(document.psbt_bytes())?;
+    let manifest = manifest::checked(document.psbt_bytes(), &psbt)?;
     let envelope = Envelope::read(&psbt)?;
     let mut findings = Vec::new();
     let evidence = evidence(&psbt);
@@ -104,6 +111,7 @@ pub fn import_document(document: Document, wallets: &[Wallet], context: &Context
         ownership: &ownership,
         signed: &signed,
         spend: spend.as_ref(),
+        manifest: manifest.as_ref(),
         network,
     };
     let inspection = Inspection::new(&subject, &findings);
@@ -115,6 +123,7 @@ pub fn import_document(document: Document, wallets: &[Wallet], context: &Context
         form,
         coins,
         envelope,
+        manifest,
         wallet,
         keypaths,
         spend,
@@ -182,6 +191,28 @@ impl Imported {
         &self.envelope
     }
 
+    /// What the file says of itself: a claim, whatever the checks came to.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// What a writer says of this file, from its one request.
+    pub fn says(&self, sender: &str, spend: &Spend) -> Says {
+        self.asked(Says::new(sender, spend.network(), spend.wallet()))
+    }
+
+    /// The same about what the file's only request asks for.
+    fn asked(&self, says: Says) -> Says {
+        let requests =
+            self.envelope.get(Kind::Request).filter_map(|bytes| SignedRequest::from_bytes(bytes).ok());
+        let mut requests: Vec<_> = requests.map(|signed| signed.request).collect();
+        requests.dedup();
+        match requests.as_slice() {
+            [request] => says.asked(request),
+            _ => says,
+        }
+    }
+
     /// The PSBT itself, in the shape of version 0.
     pub fn psbt(&self) -> &Psbt {
         &self.psbt
@@ -207,14 +238,27 @@ impl Imported {
         &self.inspection
     }
 
-    /// The file with another envelope, in the version and encoding it came in; every other field is kept.
+    /// The file with another envelope, in the version and encoding it came in; every other field is kept. Its manifest is
+    /// left out: whoever writes it says who they are with [`Imported::sent`].
     pub fn with_envelope(&self, envelope: &Envelope) -> Vec<u8> {
         let mut psbt = self.psbt.clone();
         envelope.write(&mut psbt);
+        manifest::remove(&mut psbt);
         self.encoded(&psbt)
     }
 
-    /// The file with signatures and receipts added, in the version and encoding it came in; every other field is kept.
+    /// The same with a manifest.
+    ///
+    /// # Errors
+    /// Check C27 when the envelope is full.
+    pub fn sent(&self, envelope: &Envelope, says: &Says) -> Result<Vec<u8>, Error> {
+        let mut psbt = self.psbt.clone();
+        envelope.write(&mut psbt);
+        Ok(self.document.encoding().encode_bytes(manifest::stamp(&mut psbt, &self.form, says)?))
+    }
+
+    /// The file with signatures and receipts added, in the version and encoding it came in; every other field is kept, but
+    /// for its manifest.
     ///
     /// # Errors
     /// Check C28 for a signature that does not verify, C12 for one of an input that is not the wallet's, C27 for too many
@@ -224,12 +268,44 @@ impl Imported {
         signatures: &[InputSignature],
         receipts: &[Vec<u8>],
     ) -> Result<Vec<u8>, Error> {
+        Ok(self.encoded(&self.attached(signatures, receipts)?))
+    }
+
+    /// The same with a manifest by the vault of the first receipt; without one where that is no receipt.
+    ///
+    /// # Errors
+    /// Those of [`Imported::with_signatures`].
+    pub fn answered(&self, signatures: &[InputSignature], receipts: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+        self.vouched(self.attached(signatures, receipts)?, receipts)
+    }
+
+    /// The file of [`Imported::attached`], with its manifest.
+    pub(crate) fn vouched(&self, mut psbt: Psbt, receipts: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+        let receipt = receipts.first().and_then(|receipt| Receipt::from_bytes(receipt).ok());
+        let Some(Receipt { statement, .. }) = receipt else { return Ok(self.encoded(&psbt)) };
+        let sender = manifest::vault(statement.head.vault);
+        let says = self.asked(Says::new(&sender, statement.network, statement.wallet));
+        Ok(self.document.encoding().encode_bytes(manifest::stamp(&mut psbt, &self.form, &says)?))
+    }
+
+    /// The PSBT with signatures and receipts, without a manifest.
+    pub(crate) fn attached(
+        &self,
+        signatures: &[InputSignature],
+        receipts: &[Vec<u8>],
+    ) -> Result<Psbt, Error> {
         let mut psbt = self.psbt.clone();
         export::attach(&mut psbt, &self.coins, |at| self.own(at), signatures)?;
         let mut envelope = self.envelope.clone();
         receipts.iter().try_for_each(|receipt| envelope.insert(Kind::Receipt, receipt.clone()))?;
         envelope.write(&mut psbt);
-        Ok(self.encoded(&psbt))
+        manifest::remove(&mut psbt);
+        Ok(psbt)
+    }
+
+    /// What each input spends.
+    pub(crate) fn coins(&self) -> &[Coin] {
+        &self.coins
     }
 
     /// The PSBT with the scripts, leaves and derivations of own inputs that are not final, whatever its maker left out: a

@@ -14,6 +14,7 @@
 )]
 
 pub mod build;
+pub mod camera;
 mod checks;
 pub mod combine;
 pub mod convert;
@@ -31,13 +32,19 @@ pub mod form;
 pub mod import;
 pub mod inspection;
 pub mod join;
+pub mod manifest;
 mod maps;
 pub mod message;
 pub mod money;
-pub mod picture;
 pub mod qr;
+pub mod reply;
+pub mod sandbox;
+pub mod scanner;
 pub mod show;
+pub mod simulation;
 pub mod strict;
+mod sys;
+pub mod usb;
 pub mod wallet_file;
 
-pub use error::Error;
+pub use error::{Error, Transport};

@@ -259,7 +259,7 @@ fn cook(signed: &Psbt, recipe: &Recipe) -> Psbt {
             input.bip32_derivation.clear();
         }
     }
-    let kinds = [Kind::Manifest, Kind::Request, Kind::Approval, Kind::Permit, Kind::Receipt];
+    let kinds = [Kind::Facts, Kind::Request, Kind::Approval, Kind::Permit, Kind::Receipt];
     let mut envelope = Envelope::default();
     for (kind, n) in &recipe.documents {
         envelope.insert(kinds[usize::from(*kind)], vec![*n]).unwrap();
@@ -275,6 +275,24 @@ fn cook(signed: &Psbt, recipe: &Recipe) -> Psbt {
         };
     }
     psbt
+}
+
+#[test]
+fn what_files_say_of_themselves_does_not_unite() {
+    let (unsigned, signed) = signed(ScriptKind::Wpkh);
+    let said = |psbt: &Psbt, sender: &str| {
+        let wallet = policies::id::WalletId::of(b"wallet");
+        let says = psbt_tools::manifest::Says::new(sender, bitcoin::Network::Regtest, wallet);
+        let mut psbt = psbt.clone();
+        psbt_tools::manifest::stamp(&mut psbt, &Form::default(), &says).unwrap();
+        psbt
+    };
+    let (a, b) = (said(&unsigned, "a"), said(&signed, "b"));
+    assert_ne!(a, unsigned, "the control");
+    assert_eq!(combined(&[&a, &b]).unwrap().psbt, signed);
+    assert_eq!(combined(&[&b]).unwrap().psbt, signed);
+    let other = psbt_tools::diff::diff(&a, &b, None).unwrap();
+    other.require_growth().unwrap();
 }
 
 /// What a combination comes to; of a refusal its number.

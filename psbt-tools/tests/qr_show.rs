@@ -107,6 +107,32 @@ fn nothing_is_overwritten_and_nothing_is_shown_without_a_terminal() {
     assert_eq!(code(&["missing.psbt"]).0, Some(1));
 }
 
+#[test]
+fn text_stands_in_one_code_as_it_is_and_nothing_else_does() {
+    let (folder, _) = folder(300);
+    let descriptor = "wpkh([73c5da0a/84h/0h/0h]xpub/<0;1>/*)#abcdefgh";
+    std::fs::write(folder.path().join("wallet.txt"), format!("{descriptor}\n")).unwrap();
+    let output = show(folder.path(), &["wallet.txt", "--format", "text", "--png", "out", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let about: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&about["format"], &about["codes"], &about["version"]),
+        (&"text".into(), &1.into(), &3.into())
+    );
+    let text = png_text(&folder.path().join("out/0001.png"));
+    assert_eq!(text, descriptor);
+    assert_eq!(join([text]).unwrap().bytes, descriptor.as_bytes());
+    let refused = |file: &str| {
+        let output = show(folder.path(), &[file, "--format", "text", "--png", "refused"]);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(!folder.path().join("refused").exists());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused("payment.psbt").contains("only text goes into a code as it is"));
+    std::fs::write(folder.path().join("long.txt"), "a".repeat(2_954)).unwrap();
+    assert!(refused("long.txt").contains("a text of 2954 bytes does not fit into one code"));
+}
+
 /// A terminal of so many lines and columns: the side that a person has, and the program's.
 fn terminal(rows: u16, columns: u16) -> (File, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
@@ -205,7 +231,7 @@ fn joined(screens: &[String]) -> Payload {
 #[test]
 fn what_the_terminal_shows_is_the_payment() {
     let (folder, bytes) = folder(3_000);
-    let screens = play(folder.path(), (60, 110), &["--fps", "30"], "q", 12);
+    let screens = play(folder.path(), (60, 110), &["--terminal", "--fps", "30"], "q", 12);
     let words = hash_words(&sha256::Hash::hash(&bytes).to_byte_array());
     assert!(screens.iter().all(|screen| screen.contains(&words)));
     assert_eq!(joined(&screens).bytes, bytes);
@@ -246,5 +272,5 @@ fn a_small_terminal_shows_smaller_codes_or_says_what_fits() {
     let count = master.read(&mut bytes).unwrap();
     let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
     assert!(text.contains("version 20 needs a terminal of 101 columns and 53 lines"), "{text}");
-    assert!(text.contains("--version 5"), "{text}");
+    assert!(text.contains("version 5 would fit"), "{text}");
 }

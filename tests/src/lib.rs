@@ -3,6 +3,7 @@
 
 pub mod bitcoind;
 pub mod company;
+pub mod film;
 pub mod funding;
 pub mod office;
 pub mod peers;

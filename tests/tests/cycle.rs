@@ -173,11 +173,18 @@ fn unproven_amounts_get_no_permit(office: &Office, wallet: &str) {
     for input in &mut psbt.inputs {
         input.non_witness_utxo = None;
     }
-    office.write(&format!("{wallet}-unproven.psbt"), psbt.serialize());
-    let said = office.run(&format!(
-        "gatekeeper submit {wallet}-unproven.psbt -o {wallet}-unproven-permitted.psbt --data gate --json"
-    ));
+    let damaged = office.run(&told(office, wallet, &psbt));
+    assert_eq!((damaged.code, &damaged.json()["error"]["code"]), (3, &json!("damaged")), "{damaged:?}");
+    // Whoever changes it on purpose leaves no manifest.
+    psbt_tools::manifest::remove(&mut psbt);
+    let said = office.run(&told(office, wallet, &psbt));
     assert_eq!((said.code, &said.json()["error"]["code"]), (3, &json!("C01")), "{said:?}");
+}
+
+/// The command that submits this.
+fn told(office: &Office, wallet: &str, psbt: &bitcoin::Psbt) -> String {
+    office.write(&format!("{wallet}-unproven.psbt"), psbt.serialize());
+    format!("gatekeeper submit {wallet}-unproven.psbt -o {wallet}-unproven-permitted.psbt --data gate --json")
 }
 
 /// A restore that is refused leaves a store that still opens: nothing unreadable became durable.

@@ -8,9 +8,12 @@ use policies::wallet::{Derived, Lock};
 use psbt_tools::document::Document;
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::export::attach_signatures;
+use psbt_tools::form::Form;
+use psbt_tools::manifest::{Says, stamp};
 use psbt_tools::strict;
 
 use crate::error::{Error, Result};
+use crate::frame::SENDER;
 use crate::store::{Attempt, Store};
 use crate::wallet::OpenWallet;
 
@@ -58,7 +61,7 @@ pub fn file(store: &Store, wallet: &OpenWallet, attempt: &Attempt) -> Result<Vec
     // They are for the gatekeeper, which has permitted it by now where it has to.
     envelope.replace(Kind::Facts, Vec::new())?;
     envelope.write(&mut psbt);
-    Ok(psbt.serialize())
+    Ok(stamp(&mut psbt, &Form::default(), &Says::about(SENDER, &attempt.request))?)
 }
 
 /// The preimages in a PSBT that open hash locks of the wallet's scripts, each once; in a final input they stand in its witness.

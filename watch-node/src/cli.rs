@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use psbt_tools::scanner;
 use serde_json::json;
 
 use crate::commands;
@@ -58,6 +59,9 @@ enum Command {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == scanner::CHILD_ARGUMENT) {
+        return scanner::serve();
+    }
     if std::env::args_os().nth(1).is_some_and(|first| first == demo::NO_TERMINAL) {
         let error = demo::become_without_terminal(std::env::args_os().skip(2));
         eprintln!("error: {error}");

@@ -10,11 +10,16 @@ use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Locks, Wallet};
 use psbt_tools::build::build;
 use psbt_tools::envelope::{Envelope, Kind};
+use psbt_tools::form::Form;
 use psbt_tools::import::{Context, import};
+use psbt_tools::manifest::{Says, stamp};
 use psbt_tools::money::amount_text;
 
 use crate::coins::Coin;
 use crate::error::{Error, Result};
+
+/// What the manifests of our files call us.
+pub const SENDER: &str = "watch-node";
 
 /// Wallet, recipients, and what rides in the file beside the request.
 #[derive(Clone, Debug)]
@@ -92,7 +97,7 @@ impl Frame<'_> {
             envelope.insert(Kind::Facts, facts.clone())?;
         }
         envelope.write(&mut psbt);
-        let file = psbt.serialize();
+        let file = stamp(&mut psbt, &Form::default(), &Says::about(SENDER, &asked.request))?;
         let context = Context { marks: self.marks, now: Some(self.now), ..Context::default() };
         let read = import(file.clone(), std::slice::from_ref(self.wallet), &context)?;
         let (read_spend, _) = read.cleared()?;

@@ -1,16 +1,18 @@
 //! Files that came back for an attempt: which one they are of, what they bring, and whether that is enough.
 
-use bitcoin::{Psbt, Transaction};
+use bitcoin::{Network, Psbt, Transaction};
 use policies::check::Check;
 use policies::codec::Canonical;
 use policies::examine::FeeBounds;
+use policies::id::WalletId;
 use policies::request::SignedRequest;
 use psbt_tools::document::Document;
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::export::{attach_signatures, same_transaction};
 use psbt_tools::finalize::{extract, finalize, reopen};
 use psbt_tools::import::{Context, import};
-use psbt_tools::strict;
+use psbt_tools::reply::{self, Reply};
+use psbt_tools::{manifest, strict};
 
 use crate::assembly::{assembled, is_preimage, preimages_in, requested};
 use crate::cosigning::{Cosigning, signatures_in};
@@ -31,6 +33,8 @@ pub struct Returned<'w> {
     pub wallet: &'w OpenWallet,
     /// What the files' documents came to.
     pub taken: Taken,
+    /// How many of them were replies.
+    pub replies: usize,
     /// The transaction of a file that needs no other.
     whole: Option<Transaction>,
 }
@@ -39,6 +43,7 @@ impl Returned<'_> {
     /// Adds what another file of the same attempt brought.
     pub fn join(&mut self, other: Self) {
         self.taken = self.taken.and(other.taken);
+        self.replies = self.replies.saturating_add(other.replies);
         self.whole = self.whole.take().or(other.whole);
     }
 
@@ -63,10 +68,11 @@ impl Returned<'_> {
     }
 }
 
-/// Reads a file, finds out which attempt it is of, and keeps what it brings: documents, signatures, preimages. `now` is Unix
-/// time.
+/// Reads a file or a reply, finds out which attempt it is of, and keeps what it brings: documents, signatures, preimages. `now`
+/// is Unix time.
 ///
-/// Errors: [`Error::UnknownPayment`], check C33 for another transaction than was asked for, the first check that refuses.
+/// Errors: [`Error::UnknownPayment`], check C33 for another transaction than was asked for, what its manifest contradicts, the
+/// first check that refuses.
 pub fn take_in<'w>(
     store: &mut Store,
     wallets: &'w [OpenWallet],
@@ -74,16 +80,26 @@ pub fn take_in<'w>(
     bytes: Vec<u8>,
     now: u64,
 ) -> Result<Returned<'w>> {
-    let (mut file, form) = strict::read(Document::parse(bytes)?.psbt_bytes())?;
-    let (payment, attempt) = known_attempt(store, &file)?;
+    let (bytes, replies) = match reply::binary(&bytes) {
+        Some(reply) => (merged(store, wallets, &reply, now)?, 1),
+        None => (bytes, 0),
+    };
+    let document = Document::parse(bytes)?;
+    let (mut file, form) = strict::read(document.psbt_bytes())?;
+    let known = known_attempt(store, &file);
+    // Somebody else's file is called so, rather than unknown.
+    let (payment, attempt) =
+        known.map_err(|error| addressed(&file, document.psbt_bytes(), wallets).err().unwrap_or(error))?;
     let transaction = attempt.spend.unsigned_transaction();
     same_transaction(&transaction, &file.unsigned_tx)?;
+    if let Some(manifest) = manifest::checked(document.psbt_bytes(), &file)? {
+        manifest.agrees(&attempt.spend)?;
+    }
+    // It is about the file as it came; what is read from here on is completed.
+    manifest::remove(&mut file);
     restore(&mut file, &requested(store, &attempt)?);
 
-    let wallet = wallets
-        .iter()
-        .find(|wallet| wallet.row.id == payment.wallet)
-        .ok_or(Error::CorruptStore("payment without its wallet"))?;
+    let wallet = wallet_of(wallets, &payment)?;
     let network = Some(store.network()?);
     let context = Context { network, marks: wallet.marks(store)?, now: Some(now), ..Context::default() };
     let imported = import(form.serialize(&file), std::slice::from_ref(&wallet.rules), &context)?;
@@ -105,7 +121,46 @@ pub fn take_in<'w>(
             keep(store, wallet, &attempt, preimages, imported.psbt().clone())?;
         }
     }
-    Ok(Returned { payment, attempt, wallet, taken, whole: complete })
+    Ok(Returned { payment, attempt, wallet, taken, replies, whole: complete })
+}
+
+/// The file of the attempt that a reply is to, as it was built here, with the reply in it.
+///
+/// Errors: [`Error::UnknownPayment`], and those of [`reply::merge`].
+fn merged(store: &Store, wallets: &[OpenWallet], bytes: &[u8], now: u64) -> Result<Vec<u8>> {
+    let reply = Reply::read(bytes)?;
+    reply.manifest().addressed(ids(wallets))?;
+    let payments = store.payments()?;
+    let mut attempts = payments.iter().flat_map(|payment| payment.attempts.iter().map(move |a| (payment, a)));
+    let found = attempts.find(|(_, attempt)| attempt.spend.id() == reply.spend());
+    let (payment, attempt) = found.ok_or_else(|| {
+        Error::UnknownPayment(format!(
+            "the reply is to spend {}, which no payment of this folder is",
+            reply.spend()
+        ))
+    })?;
+    reply.manifest().agrees(&attempt.spend)?;
+    let wallet = wallet_of(wallets, payment)?;
+    let context = Context { marks: wallet.marks(store)?, now: Some(now), ..Context::default() };
+    let base = import(store.attempt_file(attempt)?, std::slice::from_ref(&wallet.rules), &context)?;
+    Ok(reply::merge(&base, &reply)?)
+}
+
+/// That the wallet which a file names is watched here. A file without a manifest names none.
+fn addressed(file: &Psbt, bytes: &[u8], wallets: &[OpenWallet]) -> Result<()> {
+    match manifest::checked(bytes, file)? {
+        Some(manifest) => Ok(manifest.addressed(ids(wallets))?),
+        None => Ok(()),
+    }
+}
+
+fn ids(wallets: &[OpenWallet]) -> impl Iterator<Item = (Network, WalletId)> {
+    wallets.iter().map(|wallet| (wallet.rules.network(), wallet.rules.id()))
+}
+
+fn wallet_of<'w>(wallets: &'w [OpenWallet], payment: &Payment) -> Result<&'w OpenWallet> {
+    let wallet = wallets.iter().find(|wallet| wallet.row.id == payment.wallet);
+    wallet.ok_or(Error::CorruptStore("payment without its wallet"))
 }
 
 /// Keeps a file's signatures, verified against the request as it was built here, and its preimages.

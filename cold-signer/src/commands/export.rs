@@ -8,12 +8,15 @@ use clap::ValueEnum;
 use cold_wire::KeyInfo;
 use psbt_tools::display::escape;
 use psbt_tools::files;
+use psbt_tools::show::{Content, To};
 use psbt_tools::wallet_file::{self, Target, bsms};
 use std::path::PathBuf;
 
 /// Write the public parts of a wallet for the online node, signed by the vault's audit key.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: cold-signer export --wallet main -o main.json")]
+#[command(after_help = "Example: cold-signer export --wallet main -o main.json\n\
+Example: cold-signer export --wallet main --format descriptor --qr\n\n\
+With --qr a descriptor goes out as one with <0;1>, as wallets on phones read it.")]
 pub struct Args {
     /// Which wallet.
     #[arg(long, value_name = "NAME")]
@@ -21,9 +24,11 @@ pub struct Args {
     /// What is written.
     #[arg(long, default_value = "json", value_name = "F")]
     format: Format,
-    /// Where to; standard output when not given.
+    /// Where to; standard output when not given and nothing is shown.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    to: To,
 }
 
 /// Formats by their word.
@@ -31,7 +36,7 @@ pub struct Args {
 enum Format {
     /// Airlock's own, with vault id, audit key and signature.
     Json,
-    /// The two descriptors, one a line.
+    /// The two descriptors, one a line; as QR code one with <0;1>.
     Descriptor,
     /// BIP129, without encryption: a cosigner's key record, once registered the wallet's descriptor record.
     Bsms,
@@ -47,9 +52,10 @@ enum Format {
 
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
+    args.to.is_ready()?;
     let keys = global.vault()?.keys()?;
     let key = keys.named(&args.wallet)?;
-    let json = export_json(key, keys.vault, &keys.audit_key);
+    let mut json = export_json(key, keys.vault, &keys.audit_key);
     let document = match args.format {
         Format::Json => format!("{json:#}\n"),
         Format::Bsms if key.descriptors.is_none() => key_record(key)?,
@@ -60,13 +66,23 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
         Format::Core => written(key, Target::Core, args.format)?,
         Format::Specter => written(key, Target::Specter, args.format)?,
     };
-    match &args.output {
-        None => Ok(Output::done(document, json)),
-        Some(path) => {
-            files::write_new(path, document.as_bytes(), 0o600)?;
-            Ok(Output::done(format!("wrote {}", escape(&path.to_string_lossy())), json))
+    let mut lines = Vec::new();
+    if let Some(path) = &args.output {
+        files::write_new(path, document.as_bytes(), 0o600)?;
+        lines.push(format!("wrote {}", escape(&path.to_string_lossy())));
+    }
+    if args.to.is_wanted() {
+        let carried = match args.format {
+            Format::Descriptor => written(key, Target::Multipath, args.format)?,
+            _ => document.clone(),
+        };
+        let shown = args.to.show(&Content::of(carried.into_bytes())?, None)?;
+        lines.push(shown.text());
+        if let Some(object) = json.as_object_mut() {
+            object.insert("qr".to_owned(), shown.to_json());
         }
     }
+    Ok(Output::done(if lines.is_empty() { document } else { lines.join("\n") }, json))
 }
 
 /// Round 1 of BIP129: a cosigner's key, signed by itself.

@@ -15,6 +15,7 @@ use policies::policy::MAX_NAME_LEN;
 use policies::wallet::{Branch, Keypath, Wallet};
 use psbt_tools::display::{address_text, escape};
 use psbt_tools::files;
+use psbt_tools::scanner::{From, watched};
 use psbt_tools::wallet_file::bsms;
 use std::path::{Path, PathBuf};
 
@@ -27,11 +28,13 @@ const MAX_TOKEN_LEN: u64 = 1 << 10;
 /// Bind a wallet of several keys to a name, for ever: shown whole, then consented to.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: cold-signer register --wallet office --file office.bsms\n\n\
+    after_help = "Example: cold-signer register --wallet office --file office.bsms\n\
+Example: cold-signer register --wallet office --camera\n\n\
 NAME is that of a cosigner's key (`new-key --script wsh-multi`), or a new one for a wallet in which a key of this vault \
 stands. The file is descriptor text, or what Airlock, Core, Sparrow, Specter, Coldcard or a coordinator (BIP129, BIP388) \
 writes.",
-    group = clap::ArgGroup::new("what").required(true).args(["descriptor", "file"])
+    group = clap::ArgGroup::new("what").required(true)
+        .args(["descriptor", "file", "camera", "video", "picture"])
 )]
 pub struct Args {
     /// Its name, which is also the wallet's in the policy.
@@ -44,18 +47,24 @@ pub struct Args {
     #[arg(long, value_name = "F", conflicts_with = "descriptor")]
     file: Option<PathBuf>,
     /// The token of an encrypted BSMS record (BIP129) is the first line of this file; else it is asked for.
-    #[arg(long, value_name = "FILE", requires = "file")]
+    #[arg(long, value_name = "FILE", conflicts_with = "descriptor")]
     token_file: Option<PathBuf>,
     /// Consent by a script: the whole id of the wallet.
     #[arg(long, value_name = "WALLET_ID")]
     consent: Option<WalletId>,
+    #[command(flatten)]
+    from: From,
 }
 
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
-    let given = match &args.file {
-        Some(path) => {
-            let file = files::read(path, MAX_LEN)?;
+    let file = match &args.file {
+        Some(path) => Some(files::read(path, MAX_LEN)?),
+        None if args.from.is_given() => Some(watched(&args.from)?.payload.bytes),
+        None => None,
+    };
+    let given = match file {
+        Some(file) => {
             let token = token(&file, args.token_file.as_deref())?;
             Reader::spawn(&console_program()?)?.wallet(file, token)?
         }

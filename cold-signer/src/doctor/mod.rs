@@ -1,6 +1,7 @@
 //! Whether this machine is fit to hold keys: what the kernel can do, what connects it with the world, and what could
 //! carry memory to a disk. Nothing is changed, and no passphrase is needed.
 
+mod camera;
 mod kernel;
 mod machine;
 mod place;
@@ -90,6 +91,7 @@ impl Patient {
             place::clock(&self.store, self.now),
             machine::memory(&self.root, self.kdf_kib),
             place::store(&self.store),
+            camera::camera(&self.root),
         ]
     }
 }

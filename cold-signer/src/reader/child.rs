@@ -1,21 +1,25 @@
 //! The reader's side: confine, say so, read one document, answer, end.
 
 use super::message::{Answer, Open, Order, Reading, WalletText};
-use crate::sandbox::{self, SandboxError};
 use cold_wire::{Bundle, FrameError, read_frame, write_frame};
 use policies::approval::Approval;
 use policies::check::{Check, Finding};
 use policies::codec::{Canonical, CodecError};
 use policies::evidence::Evidence;
 use policies::examine::{FeeBounds, FeeCeiling, Marks};
-use policies::permit::Permit;
+use policies::permit::{Permit, Receipt};
 use policies::request::SignedRequest;
+use policies::signature::InputSignature;
 use policies::wallet::{MAX_INDEX, Wallet};
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::import::{Context, Imported, import};
+use psbt_tools::reply::Reply;
+use psbt_tools::sandbox::{self, Limits, SandboxError, Socket};
 use psbt_tools::wallet_file::bsms::Token;
-use std::io::{self, Read, Write};
 use std::process::ExitCode;
+
+/// Memory: 16 times the largest file. Processor time for one document.
+const LIMITS: Limits = Limits { memory: 1 << 30, seconds: 300 };
 
 /// Runs the reader on descriptor 0.
 pub fn main() -> ExitCode {
@@ -41,7 +45,7 @@ pub(super) enum Ended {
 }
 
 fn serve(socket: &mut Socket) -> Result<(), Ended> {
-    if let Err(error) = sandbox::confine() {
+    if let Err(error) = sandbox::confine_with_helper(&LIMITS) {
         let hint =
             "files are read only in the sandbox; use a kernel of 5.13 or later with Landlock and seccomp";
         let answer = Answer::Unreadable {
@@ -65,11 +69,30 @@ fn serve(socket: &mut Socket) -> Result<(), Ended> {
         Err(error) => return say(socket, &unreadable(&error)),
     };
     say(socket, &Answer::Read(Box::new(reading(&imported))))?;
-    let Order::Attach { signatures, receipt } = hear(socket)? else { return Err(Ended::OutOfTurn) };
-    match imported.with_signatures(&signatures, &[receipt]) {
+    let Order::Attach { signatures, receipt, reply } = hear(socket)? else { return Err(Ended::OutOfTurn) };
+    let written = match reply {
+        true => answer(&imported, &signatures, &receipt),
+        false => imported.answered(&signatures, &[receipt]),
+    };
+    match written {
         Ok(bytes) => say(socket, &Answer::Written(bytes)),
         Err(error) => say(socket, &unreadable(&error)),
     }
+}
+
+/// The reply in the place of the document.
+fn answer(
+    imported: &Imported,
+    signatures: &[InputSignature],
+    receipt: &[u8],
+) -> Result<Vec<u8>, psbt_tools::Error> {
+    let receipt = Receipt::from_bytes(receipt).map_err(|error| {
+        psbt_tools::Error::malformed(
+            format!("the vault's receipt cannot be read: {error}"),
+            "install cold-signer and cold-vault of the same version",
+        )
+    })?;
+    Ok(Reply::to(imported, signatures, &receipt)?.to_bytes())
 }
 
 pub(super) fn say(socket: &mut Socket, answer: &Answer) -> Result<(), Ended> {
@@ -96,7 +119,14 @@ fn read(open: Open) -> Result<Imported, psbt_tools::Error> {
         now: Some(open.now),
         ..Context::default()
     };
-    import(open.document, &wallets, &context)
+    let imported = import(open.document, &wallets, &context)?;
+    if let Some(manifest) = imported.manifest() {
+        match imported.spend() {
+            Some(spend) => manifest.agrees(spend)?,
+            None => manifest.addressed(wallets.iter().map(|wallet| (wallet.network(), wallet.id())))?,
+        }
+    }
+    Ok(imported)
 }
 
 fn wallet(file: &[u8], token: Option<&str>) -> Answer {
@@ -128,7 +158,13 @@ fn reading(imported: &Imported) -> Reading {
         approvals,
         permits,
     });
-    Reading { sha256: imported.sha256(), psbt_version: imported.psbt().version, bundle, findings }
+    Reading {
+        sha256: imported.sha256(),
+        manifest: imported.manifest().cloned(),
+        psbt_version: imported.psbt().version,
+        bundle,
+        findings,
+    }
 }
 
 /// Documents of the envelope that the vault judges by. The others stay in the file.
@@ -176,25 +212,5 @@ pub(super) fn unreadable(error: &psbt_tools::Error) -> Answer {
         hint: error.hint().unwrap_or_else(|| "see `psbt-tools inspect FILE`".to_owned()),
         // A failure is never a success, whatever the library says.
         exit: error.exit_code().clamp(1, 4),
-    }
-}
-
-/// Descriptor 0, the socket to the console.
-#[derive(Debug)]
-pub(super) struct Socket;
-
-impl Read for Socket {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(rustix::stdio::stdin(), into)?)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(rustix::stdio::stdin(), from)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use cold_wire::{Bundle, MAX_FRAME_LEN, decode_findings, encode_findings};
 use policies::check::Finding;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
 use policies::signature::{InputSignature, MAX_SIGNATURES};
+use psbt_tools::manifest::Manifest;
 
 /// Most wallets that a document is held against.
 const MAX_WALLETS: usize = 10_000;
@@ -27,6 +28,8 @@ pub enum Order {
         signatures: Vec<InputSignature>,
         /// Canonical bytes of a `policies::permit::Receipt`.
         receipt: Vec<u8>,
+        /// Whether a reply is written, and not the whole document.
+        reply: bool,
     },
     /// Read this description of a wallet.
     Wallet {
@@ -79,7 +82,7 @@ pub enum Answer {
         /// 1, 2, 3 or 4.
         exit: u8,
     },
-    /// The document with signatures, encoded as it came.
+    /// The document with signatures, encoded as it came, or a reply to it.
     Written(Vec<u8>),
     /// The wallet was read.
     Wallet(WalletText),
@@ -103,6 +106,8 @@ pub struct WalletText {
 pub struct Reading {
     /// SHA-256 of the document's bytes.
     pub sha256: [u8; 32],
+    /// What the file says of itself: a claim.
+    pub manifest: Option<Manifest>,
     /// Version of the PSBT: 0 (BIP174) or 2 (BIP370).
     pub psbt_version: u32,
     /// The spend with its evidence, request and permits; `None` when a check left none.
@@ -122,10 +127,11 @@ impl Canonical for Order {
                 to.list(&open.wallets, encode_descriptors);
                 to.u64(open.now);
             }
-            Order::Attach { signatures, receipt } => {
+            Order::Attach { signatures, receipt, reply } => {
                 to.u8(1);
                 to.list(signatures, |to, signature| signature.encode(to));
                 to.string(receipt);
+                to.u8(u8::from(*reply));
             }
             Order::Wallet { file, token } => {
                 to.u8(2);
@@ -149,6 +155,7 @@ impl Canonical for Order {
             1 => Ok(Order::Attach {
                 signatures: from.list("signatures", MAX_SIGNATURES, InputSignature::decode)?,
                 receipt: from.string("receipt", 16 << 10)?.to_vec(),
+                reply: from.boolean("reply")?,
             }),
             2 => Ok(Order::Wallet {
                 file: from.string("wallet", MAX_FRAME_LEN)?.to_vec(),
@@ -169,6 +176,7 @@ impl Canonical for Answer {
             Answer::Read(reading) => {
                 to.u8(1);
                 to.fixed(&reading.sha256);
+                to.option(reading.manifest.as_ref(), |to, manifest| to.string(&manifest.to_bytes()));
                 to.u32(reading.psbt_version);
                 to.option(reading.bundle.as_ref(), |to, bundle| bundle.encode(to));
                 encode_findings(to, &reading.findings);
@@ -203,6 +211,9 @@ impl Canonical for Answer {
             0 => Ok(Answer::Ready),
             1 => Ok(Answer::Read(Box::new(Reading {
                 sha256: from.fixed("sha256")?,
+                manifest: from.option("manifest", |from| {
+                    Manifest::from_bytes(from.string("manifest", MAX_TEXT_LEN)?)
+                })?,
                 psbt_version: from.u32("psbt version")?,
                 bundle: from.option("bundle", Bundle::decode)?,
                 findings: decode_findings(from)?,
@@ -273,6 +284,7 @@ mod tests {
                     signature: vec![3; 71],
                 }],
                 receipt: vec![4],
+                reply: true,
             },
             Order::Wallet { file: b"wpkh(".to_vec(), token: None },
             Order::Wallet { file: b"00".to_vec(), token: Some("a54044308ceac9b7".to_owned()) },
@@ -283,7 +295,13 @@ mod tests {
             vec![Finding::ask(Check::FEE, "high").hint("lower"), Finding::pass(Check::CHANGE, "ours")];
         for answer in [
             Answer::Ready,
-            Answer::Read(Box::new(Reading { sha256: [1; 32], psbt_version: 0, bundle: None, findings })),
+            Answer::Read(Box::new(Reading {
+                sha256: [1; 32],
+                manifest: None,
+                psbt_version: 0,
+                bundle: None,
+                findings,
+            })),
             Answer::Unreadable { code: "C21".into(), message: "m".into(), hint: "h".into(), exit: 3 },
             Answer::Written(vec![9]),
             Answer::Wallet(WalletText {

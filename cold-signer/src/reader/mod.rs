@@ -2,7 +2,6 @@
 //! other.
 
 pub mod child;
-mod deadline;
 mod message;
 mod messages;
 
@@ -13,10 +12,10 @@ pub use messages::{
 
 use crate::{Error, Result};
 use cold_wire::{FrameError, read_frame, write_frame};
-use deadline::Timed;
 use policies::codec::Canonical;
 use policies::signature::InputSignature;
 use policies::text::duration_text;
+use psbt_tools::sandbox::Timed;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -106,8 +105,20 @@ impl Reader {
     ///
     /// # Errors
     /// [`Error::Unreadable`] when a signature does not verify, [`Error::ReaderStopped`].
-    pub fn attach(mut self, signatures: Vec<InputSignature>, receipt: Vec<u8>) -> Result<Vec<u8>> {
-        match self.order(&Order::Attach { signatures, receipt })? {
+    pub fn attach(self, signatures: Vec<InputSignature>, receipt: Vec<u8>) -> Result<Vec<u8>> {
+        self.write(Order::Attach { signatures, receipt, reply: false })
+    }
+
+    /// Makes a reply to the document of them, and ends the reader.
+    ///
+    /// # Errors
+    /// Those of [`Reader::attach`], and [`Error::Unreadable`] for what a reply cannot carry.
+    pub fn reply(self, signatures: Vec<InputSignature>, receipt: Vec<u8>) -> Result<Vec<u8>> {
+        self.write(Order::Attach { signatures, receipt, reply: true })
+    }
+
+    fn write(mut self, order: Order) -> Result<Vec<u8>> {
+        match self.order(&order)? {
             Answer::Written(bytes) => Ok(bytes),
             other => Err(no(other)),
         }

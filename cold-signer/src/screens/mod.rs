@@ -14,12 +14,15 @@ pub use parts::{boundary as boundary_text, live_network as live_network_text};
 pub use totals::Totals;
 
 use cold_wire::Review;
+use psbt_tools::manifest::Manifest;
 
 /// What is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a> {
     /// The file's name, escaped.
     pub file: &'a str,
+    /// What the file says of itself: a claim that makes nothing pass.
+    pub manifest: Option<&'a Manifest>,
     /// SHA-256 of the bytes that were read.
     pub sha256: [u8; 32],
     /// The vault's review, with the reader's findings added.
@@ -52,6 +55,7 @@ fn head(shown: &Shown<'_>) -> Vec<String> {
 fn body(shown: &Shown<'_>) -> Vec<String> {
     let review = shown.review;
     let sections = [
+        parts::claims(shown.manifest),
         parts::voucher(review),
         parts::recipients(review),
         parts::change(review),

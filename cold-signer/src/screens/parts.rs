@@ -6,6 +6,7 @@ use policies::check::{Finding, Outcome};
 use policies::request::{Recipient, payment_number};
 use policies::text::utc_text;
 use psbt_tools::display::{address_text, escape, escape_bytes, hex};
+use psbt_tools::manifest::Manifest;
 use psbt_tools::money::{Feerate, amount_text};
 
 /// Which coins these are, loudly where they are worth nothing.
@@ -24,6 +25,14 @@ pub fn live_network(interfaces: &[String]) -> Option<String> {
         let names: Vec<String> = interfaces.iter().map(|name| escape(name)).collect();
         format!("WARNING: this machine has a live network: {}", names.join(", "))
     })
+}
+
+/// What the file says of itself, before what the vault says of it.
+pub fn claims(manifest: Option<&Manifest>) -> Vec<String> {
+    let Some(manifest) = manifest else { return vec![] };
+    let mut lines = vec!["The file says of itself, and nobody has proven it:".to_owned()];
+    lines.extend(manifest.lines().into_iter().map(|line| format!("  {line}")));
+    lines
 }
 
 /// What for, from which wallet, and who vouches for it.

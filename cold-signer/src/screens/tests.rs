@@ -3,9 +3,10 @@ use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Network, ScriptBuf, Txid, WPubkeyHash};
 use cold_wire::{Replaced, Review, ReviewApproval, ReviewChange, Voucher};
 use policies::check::{Check, Finding};
-use policies::id::{PermitId, SpendId};
+use policies::id::{PermitId, SpendId, WalletId};
 use policies::request::Recipient;
 use policies::wallet::{Branch, Keypath};
+use psbt_tools::manifest::{Says, stamp};
 
 fn script(n: u8) -> ScriptBuf {
     ScriptBuf::new_p2wpkh(&WPubkeyHash::from_byte_array([n; 20]))
@@ -62,7 +63,16 @@ pub(crate) fn permitted() -> Review {
 }
 
 fn shown(review: &Review) -> String {
-    text(&Shown { file: "salaries-permitted.psbt", sha256: [0xd4; 32], review, live_network: &[] }, None)
+    text(
+        &Shown {
+            file: "salaries-permitted.psbt",
+            manifest: None,
+            sha256: [0xd4; 32],
+            review,
+            live_network: &[],
+        },
+        None,
+    )
 }
 
 #[test]
@@ -123,6 +133,7 @@ fn pages_of_a_small_terminal_with_a_live_network() {
     let interfaces = ["eth0".to_owned(), "wl\u{1b}an0".to_owned()];
     let shown = Shown {
         file: "salaries-permitted.psbt",
+        manifest: None,
         sha256: [0xd4; 32],
         review: &review,
         live_network: &interfaces,
@@ -138,10 +149,34 @@ fn every_one_of_many_outputs_is_shown() {
     review.recipients = (0..=255)
         .map(|n| Recipient { script: script(n), amount: Amount::from_sat(1_000 + u64::from(n)) })
         .collect();
-    let shown = Shown { file: "f", sha256: [0; 32], review: &review, live_network: &[] };
+    let shown = Shown { file: "f", manifest: None, sha256: [0; 32], review: &review, live_network: &[] };
     let all = pages(&shown, Size::default()).join("\n");
     for n in 0..=255u8 {
         let address = bitcoin::Address::from_script(&script(n), Network::Regtest).unwrap().to_string();
         assert!(all.contains(&psbt_tools::display::address_text(&address)), "{n}");
     }
+}
+
+#[test]
+fn what_the_file_says_of_itself_stands_before_what_the_vault_says_and_is_marked() {
+    let review = permitted();
+    let says = Says::new("the chief \u{202e}financial officer", Network::Regtest, WalletId::of(b"w"));
+    let (mut psbt, form) = (empty(), psbt_tools::form::Form::default());
+    let manifest = psbt_tools::manifest::of(&stamp(&mut psbt, &form, &says).unwrap()).unwrap();
+    let shown =
+        Shown { file: "f", manifest: Some(&manifest), sha256: [0; 32], review: &review, live_network: &[] };
+    let text = text(&shown, None);
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+    assert!(at("nobody has proven it") < at("says: from the chief financial officer"));
+    assert!(at("says: from") < at("Purpose") && at("says: of wallet") < at("PAYS"));
+}
+
+fn empty() -> bitcoin::Psbt {
+    let transaction = bitcoin::Transaction {
+        version: bitcoin::transaction::Version::TWO,
+        lock_time: bitcoin::absolute::LockTime::ZERO,
+        input: vec![],
+        output: vec![],
+    };
+    bitcoin::Psbt::from_unsigned_tx(transaction).unwrap()
 }

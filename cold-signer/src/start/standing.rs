@@ -10,6 +10,7 @@ use crate::doctor::{self, Finding};
 use crate::report::export_json;
 use crate::vault::Vault;
 use crate::{Error, Result};
+use bitcoin::hashes::{Hash, sha256};
 use cold_wire::KeyInfo;
 use policies::text::utc_text;
 use psbt_tools::display::{escape, hex};
@@ -33,6 +34,7 @@ pub struct Standing {
     pub progress: Progress,
     exported: bool,
     recorded: bool,
+    sheets: Vec<(&'static str, String)>,
     signed: bool,
     shared: bool,
     network_allowed: bool,
@@ -61,6 +63,7 @@ impl Standing {
                 progress,
                 exported: false,
                 recorded: false,
+                sheets: Vec::new(),
                 signed: false,
                 shared: !args.script.kind().is_single(),
                 network_allowed,
@@ -82,21 +85,31 @@ impl Standing {
         };
         let Some(key) = key else { return Ok(nothing(findings, store)) };
         let progress = Progress::read(&store, &key.wallet, &keys.vault.to_string());
-        let export = || format!("{:#}\n", export_json(key, keys.vault, &keys.audit_key));
+        let export = format!("{:#}\n", export_json(key, keys.vault, &keys.audit_key));
+        let record = key_record(key).ok();
         Ok(Self {
             store,
             store_is_there,
             findings,
             wallet: key.wallet.clone(),
-            exported: key.descriptors.is_some() && is_written(&progress, "export", &export()),
+            exported: key.descriptors.is_some() && has_left(&progress, "export", &export),
             recorded: key.descriptors.is_some()
-                || key_record(key).is_ok_and(|record| is_written(&progress, "record", &record)),
+                || record.as_ref().is_some_and(|record| has_left(&progress, "record", record)),
+            sheets: [("export", Some(export)), ("record", record)]
+                .into_iter()
+                .filter_map(|(step, text)| Some((step, sha256_of(&text?))))
+                .collect(),
             signed: has_signed(&mut vault, key)?,
             shared: !key.kind.is_single(),
             key: Some(key.clone()),
             progress,
             network_allowed,
         })
+    }
+
+    /// SHA-256 of what a step writes or shows.
+    pub fn sha256_of(&self, step: &str) -> Option<&str> {
+        self.sheets.iter().find(|(known, _)| *known == step).map(|(_, sha256)| sha256.as_str())
     }
 
     /// The steps of this kind of key.
@@ -162,7 +175,10 @@ impl Standing {
 
     fn detail(&self, step: Step) -> String {
         let done = self.is_done(step);
-        let file = |word| escape(self.progress.get(word).and_then(Value::as_str).unwrap_or_default());
+        let file = |word| match self.progress.get(word) {
+            Some(Value::String(path)) => escape(path),
+            _ => "shown as QR codes".to_owned(),
+        };
         let time = |word| self.progress.get(word).and_then(Value::as_u64).map(utc_text).unwrap_or_default();
         match (step, &self.key) {
             (Step::Machine, _) if done && self.network_allowed => {
@@ -195,11 +211,19 @@ impl Standing {
     }
 }
 
-/// Whether the file that a step wrote is still there, and says what it would say now.
-fn is_written(progress: &Progress, step: &str, expected: &str) -> bool {
+/// Whether the file that a step wrote is still there, and says what it would say now; or whether that was shown.
+fn has_left(progress: &Progress, step: &str, expected: &str) -> bool {
     const MAX_LEN: u64 = 1 << 20;
-    let Some(path) = progress.get(step).and_then(Value::as_str) else { return false };
+    let noted = progress.get(step);
+    if let Some(shown) = noted.and_then(|noted| noted.get("shown")) {
+        return *shown == json!(sha256_of(expected));
+    }
+    let Some(path) = noted.and_then(Value::as_str) else { return false };
     psbt_tools::files::read(Path::new(path), MAX_LEN).is_ok_and(|found| found == expected.as_bytes())
+}
+
+fn sha256_of(text: &str) -> String {
+    hex(&sha256::Hash::hash(text.as_bytes()).to_byte_array())
 }
 
 /// The first words of several.

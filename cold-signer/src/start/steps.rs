@@ -55,7 +55,7 @@ pub fn export(person: &mut dyn Person, visit: &Global, standing: &Standing, key:
     tell(
         person,
         "EXPORT: the public parts of the wallet go to the online node. They cannot spend, but they show every \
-payment: they are nobody else's business.\nThis version writes a file for a stick; QR codes come with a later one.",
+payment: they are nobody else's business.\nThey go in a file on a stick, or as QR codes before the node's camera.",
     )?;
     write(person, visit, standing, key, &Sheet { step: "export", format: "json", extension: "json" })
 }
@@ -70,7 +70,7 @@ pub(super) struct Sheet {
     pub extension: &'static str,
 }
 
-/// Asks where to, lets `export` write the file, and notes its path.
+/// Asks where to, lets `export` write the file, and notes its path; or lets it be shown, and notes what was shown.
 pub(super) fn write(
     person: &mut dyn Person,
     visit: &Global,
@@ -83,12 +83,18 @@ pub(super) fn write(
     // Files of several cosigners meet in one folder.
     let whose = if key.kind.is_single() { String::new() } else { format!("-{}", hex(&key.fingerprint)) };
     let name = format!("{name}{whose}.{}", sheet.extension);
-    let answer = person.ask(&format!("File, Enter for {name}, s to put it off, q to stop:"))?;
-    let path = match answer.as_deref() {
-        Some("") => name,
-        Some("s" | "S") => return Ok(Went::Later),
-        Some("q" | "Q" | "no" | "n") | None => return Err(Error::Stopped("before the export")),
-        Some(path) => path.to_owned(),
+    let question = format!("File, Enter for {name}, qr to show it, s to put it off, q to stop:");
+    let path = loop {
+        match person.ask(&question)?.as_deref() {
+            Some("") => break name,
+            Some("qr" | "QR") => match show(person, visit, standing, key, sheet)? {
+                Some(went) => return Ok(went),
+                None => continue,
+            },
+            Some("s" | "S") => return Ok(Went::Later),
+            Some("q" | "Q" | "no" | "n") | None => return Err(Error::Stopped("before the export")),
+            Some(path) => break path.to_owned(),
+        }
     };
     let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone().into());
     let file = absolute.to_string_lossy();
@@ -99,6 +105,37 @@ pub(super) fn write(
     }
     standing.progress.clone().note(sheet.step, json!(file))?;
     Ok(Went::Done)
+}
+
+/// Lets `export` show it as QR codes; `None` when that did not do.
+fn show(
+    person: &mut dyn Person,
+    visit: &Global,
+    standing: &Standing,
+    key: &KeyInfo,
+    sheet: &Sheet,
+) -> Result<Option<Went>> {
+    tell(
+        person,
+        "On the node: psbt-tools qr scan --camera -o FILE. The codes stand here until you press q; six words are under them.",
+    )?;
+    let words = ["export", "--wallet", &key.wallet, "--format", sheet.format, "--qr"];
+    if run_line(visit, &owned(&words)) != 0 {
+        person.show("It was not shown: write a file instead.")?;
+        return Ok(None);
+    }
+    match person
+        .ask("Type same if the node shows these six words, s to put it off, Enter to begin again:")?
+        .as_deref()
+    {
+        Some("same") => {
+            standing.progress.clone().note(sheet.step, json!({"shown": standing.sha256_of(sheet.step)}))?;
+            Ok(Some(Went::Done))
+        }
+        Some("s" | "S") => Ok(Some(Went::Later)),
+        Some(_) => Ok(None),
+        None => Err(Error::Stopped("before the export")),
+    }
 }
 
 /// Compares the first address: the node's last group is typed before ours is shown, so that it is really read there.

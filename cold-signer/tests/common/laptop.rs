@@ -55,16 +55,26 @@ impl Laptop {
 
     /// Exit code, JSON and standard error, without a terminal.
     pub fn run_telling(&self, passphrase: &str, arguments: &[&str]) -> (i32, Value, String) {
-        let output = Command::new("setsid")
+        self.run_so(arguments, self.command(passphrase, arguments))
+    }
+
+    /// A command without a terminal.
+    pub fn command(&self, passphrase: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("setsid");
+        command
             .arg("--wait")
             .arg(self.path("cold-signer"))
             .args(arguments)
             .args(["--store", "vault.store", "--passphrase-file", passphrase, "--json"])
             .args(["--allow-network", "--kdf-floor"])
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Exit code, JSON and standard error of a command.
+    pub fn run_so(&self, arguments: &[&str], mut command: Command) -> (i32, Value, String) {
+        let output = command.output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{arguments:?}: {text}\n{errors}"));

@@ -23,8 +23,10 @@ pub enum Act {
 }
 
 /// How a prompt ends.
-const PROMPTS: [&str; 10] = [
+const PROMPTS: [&str; 12] = [
     "stop: ",
+    "again: ",
+    "q quit",
     "want: ",
     "none: ",
     "assphrase: ",
@@ -181,6 +183,9 @@ fn kill_vault(laptop: &Laptop) {
 
 /// What an attentive operator types.
 pub fn honest(screen: &str) -> Act {
+    if screen.contains("  q quit") {
+        return Act::Type("q".to_owned());
+    }
     Act::Type(match screen.rsplit_once("Type ") {
         Some((_, rest)) => rest.split(' ').next().unwrap().to_owned(),
         None => String::new(),

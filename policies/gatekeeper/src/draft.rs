@@ -14,6 +14,7 @@ use psbt_tools::display::{address_text, escape};
 use psbt_tools::document::Document;
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::import::{Context, Imported, import_document};
+use psbt_tools::manifest::{Says, terminal};
 use psbt_tools::money::amount_text;
 use psbt_tools::strict;
 
@@ -73,11 +74,16 @@ impl Draft {
         Ok((&signed.0, &signed.1))
     }
 
-    /// What is asked, for the person who signs it.
+    /// What the holder of a key who adds something says of the file.
+    pub fn says(&self, key: &PublicKey) -> Says {
+        Says::about(&terminal(&key.fingerprint()), &self.request)
+    }
+
+    /// What is asked, for the person who signs it; before it what the file says of itself.
     pub fn lines(&self) -> Vec<String> {
         let request = &self.request;
-        let mut lines =
-            vec![format!("{} from wallet {} on {}", request.number(), request.wallet, request.network)];
+        let mut lines: Vec<String> = self.imported.manifest().iter().flat_map(|m| m.lines()).collect();
+        lines.push(format!("{} from wallet {} on {}", request.number(), request.wallet, request.network));
         for Recipient { script, amount } in &request.recipients {
             lines.push(format!("  pay {} to", amount_text(*amount)));
             lines.push(format!("      {}", address_text(&script_text(script, request.network))));
@@ -117,7 +123,7 @@ impl Draft {
         let signed = SignedRequest { request: self.request.clone(), signature: Some(signature) };
         let mut envelope = self.imported.envelope().clone();
         envelope.replace(Kind::Request, vec![signed.to_bytes()])?;
-        Ok(self.imported.with_envelope(&envelope))
+        Ok(self.imported.sent(&envelope, &self.says(signer.public()))?)
     }
 }
 

@@ -58,7 +58,20 @@ impl Submission {
             context.fees = state.policy().fee_bounds(requester, &bound.name);
         }
         let wallets: Vec<Wallet> = state.wallets().map(|bound| bound.wallet.clone()).collect();
-        Ok(Self { imported: import_document(document, &wallets, &context)?, asked, approvals, permits })
+        let imported = import_document(document, &wallets, &context)?;
+        if let Some((manifest, spend)) = imported.manifest().zip(imported.spend()) {
+            manifest.agrees(spend)?;
+        }
+        Ok(Self { imported, asked, approvals, permits })
+    }
+
+    /// That the wallet which the file names is one of the ledger: somebody else's file is called so before it is judged.
+    ///
+    /// # Errors
+    /// [`Error::Psbt`] with `other-wallet`.
+    pub fn addressed(&self, state: &State) -> Result<(), Error> {
+        let known = state.wallets().map(|bound| (bound.wallet.network(), bound.wallet.id()));
+        Ok(self.imported.manifest().map_or(Ok(()), |manifest| manifest.addressed(known))?)
     }
 }
 

@@ -8,7 +8,7 @@ pub use change::{Change, Shown};
 
 use crate::Error;
 use crate::checks::coins;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Kind};
 use crate::field::{self, Sort};
 use crate::maps::{Fields, Maps, Place};
 use crate::strict::fields::GLOBAL_UNSIGNED_TX;
@@ -118,7 +118,12 @@ fn fields(
             what: field::name(map, key),
             before: was_shown.map(Shown::Text),
             after: is_shown.map(Shown::Text),
-            grown: was.is_none() && field::sort(map, key) != Sort::Other,
+            grown: match field::sort(map, key) {
+                Sort::Other => false,
+                // Each writer puts its own in the place of the one before.
+                Sort::Document(Kind::Manifest) => true,
+                Sort::Signature | Sort::Document(_) => was.is_none(),
+            },
         });
     }
 }

@@ -12,6 +12,7 @@ use crate::display::hex;
 use crate::document::Document;
 use crate::finalize::next_role;
 use crate::form::Form;
+use crate::manifest::Manifest;
 use crate::money::Feerate;
 use bitcoin::sighash::{EcdsaSighashType, TapSighashType};
 use bitcoin::{Address, Amount, Network, OutPoint, Psbt, Script, ScriptBuf, Sequence, Txid};
@@ -49,6 +50,8 @@ pub struct Inspection {
     pub paths: Vec<PathView>,
     /// BIP174's role that comes next: `updater`, `signer`, `finalizer` or `extractor`.
     pub next_role: &'static str,
+    /// What the file says of itself: a claim.
+    pub manifest: Option<Manifest>,
     /// What every check came to.
     pub findings: Vec<Finding>,
 }
@@ -102,6 +105,7 @@ pub(crate) struct Subject<'a> {
     pub ownership: &'a Ownership<'a>,
     pub signed: &'a [Signed],
     pub spend: Option<&'a Spend>,
+    pub manifest: Option<&'a Manifest>,
     pub network: Network,
 }
 
@@ -143,6 +147,7 @@ impl Inspection {
             external: spend.map(Spend::external_sum),
             paths: signers::paths(subject),
             next_role,
+            manifest: subject.manifest.cloned(),
             findings: findings.to_vec(),
         }
     }
@@ -166,6 +171,7 @@ impl Inspection {
         let mut object = Map::new();
         let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
         put("sha256", hex(&self.sha256).into());
+        put("manifest", self.manifest.as_ref().map(Manifest::to_json).into());
         put("psbt_version", self.psbt_version.into());
         put("network", self.network.to_string().into());
         put("unsigned_txid", self.unsigned_txid.to_string().into());

@@ -5,7 +5,7 @@ const SCRIPTS: [&str; 10] =
     ["pkh(", "wpkh(", "sh(", "wsh(", "tr(", "pk(", "combo(", "multi(", "sortedmulti(", "cosigner("];
 
 /// Whether every line of a text begins like a descriptor. Whether it is one is for the reader of descriptors.
-pub(super) fn looks_like_descriptor(text: &str) -> bool {
+pub(crate) fn looks_like_descriptor(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     lines.peek().is_some() && lines.all(|line| SCRIPTS.iter().any(|script| line.starts_with(script)))
 }

@@ -17,6 +17,7 @@ mod still;
 mod symbol;
 mod ur;
 
+pub(crate) use descriptor::looks_like_descriptor;
 pub use fault::Fault;
 pub use frames::Frames;
 pub use payload::{Format, Integrity, Kind, Payload};

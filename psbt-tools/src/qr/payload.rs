@@ -4,13 +4,14 @@ use super::descriptor::looks_like_descriptor;
 use super::fault::Fault;
 use bitcoin::Transaction;
 use bitcoin::consensus::deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// First bytes of every PSBT (BIP174).
 const PSBT_MAGIC: &[u8] = b"psbt\xff";
 
 /// How a payload is written in frames. An answer goes out in the format that its question came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// Uniform resources (BCR-2020-005, BCR-2024-001).
     Ur,
@@ -55,7 +56,7 @@ impl fmt::Display for Format {
 }
 
 /// What a payload is: what its frames say, and for plain bytes what the bytes show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// A PSBT, by its first bytes; nothing else of it is checked.
     Psbt,
@@ -69,6 +70,19 @@ pub enum Kind {
     Text,
     /// Anything else.
     Bytes,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Psbt => "psbt",
+            Kind::Transaction => "transaction",
+            Kind::Descriptor => "descriptor",
+            Kind::Json => "json",
+            Kind::Text => "text",
+            Kind::Bytes => "bytes",
+        })
+    }
 }
 
 impl Kind {
@@ -110,7 +124,7 @@ fn is_printable(text: &str) -> bool {
 }
 
 /// How sure it is that all parts are of one payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Integrity {
     /// One code: there was nothing to join.
     Single,
@@ -121,6 +135,17 @@ pub enum Integrity {
     Repeated,
     /// The format has no check sum, and its parts were not seen again: see [`super::Scan::unconfirmed`].
     Unchecked,
+}
+
+impl fmt::Display for Integrity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Integrity::Single => "one code",
+            Integrity::Crc32 => "check sum right",
+            Integrity::Repeated => "no check sum; parts were seen again: compare the words",
+            Integrity::Unchecked => "no check sum; parts were seen once: compare the words",
+        })
+    }
 }
 
 /// A whole payload.

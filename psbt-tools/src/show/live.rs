@@ -2,10 +2,11 @@
 
 use super::DEFAULT_VERSION;
 use super::content::Content;
+use super::form::Form;
 use super::player::{Player, Step, needs};
 use super::terminal::Size;
 use crate::Error;
-use crate::qr::{Format, Version};
+use crate::qr::Version;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
@@ -23,19 +24,17 @@ const LOOK: Duration = Duration::from_millis(500);
 /// up to [`DEFAULT_VERSION`].
 ///
 /// # Errors
-/// [`Error::Screen`] without a terminal, or with one too small for the version; [`Error::Frames`]; [`Error::Symbol`].
+/// [`Error::Screen`] without a terminal, or with one too small for the version; those of [`Form::version`];
+/// [`Error::Frames`]; [`Error::Symbol`].
 pub fn live(
     content: &Content,
-    format: Format,
+    form: Form,
     version: Option<Version>,
     frames_per_second: u8,
 ) -> Result<(), Error> {
-    let tty = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| Error::Screen {
-        what: "there is no terminal to show it in".to_owned(),
-        hint: "write pictures: --png DIR, --svg DIR or --gif FILE".to_owned(),
-    })?;
-    let version = chosen(version, size(&tty))?;
-    let mut player = Player::new(content, format, version, frames_per_second)?;
+    let tty = terminal_of_ours()?;
+    let version = chosen(content, form, version, size(&tty))?;
+    let mut player = Player::new(content, form, version, frames_per_second)?;
     let signals = Signals::watched().map_err(terminal)?;
     signals.idle.store(false, Ordering::Relaxed);
     let shown = Screen::enter(tty).and_then(|mut screen| play(&mut player, &mut screen, &signals.ended));
@@ -43,20 +42,42 @@ pub fn live(
     shown
 }
 
-fn chosen(version: Option<Version>, size: Size) -> Result<Version, Error> {
-    let densest = size.densest();
-    match (version, densest) {
-        (Some(version), _) if size.shows(version) => Ok(version),
-        (None, Some(densest)) => Ok(Version::new(DEFAULT_VERSION).map_or(densest, |most| densest.min(most))),
-        (wanted, densest) => {
-            let least = wanted.or(Version::new(1));
-            let hint = match densest {
-                Some(densest) => format!("enlarge it, or say --version {}", densest.number()),
-                None => "enlarge it, or write pictures: --png DIR, --svg DIR or --gif FILE".to_owned(),
-            };
-            Err(Error::Screen { what: least.map_or_else(String::new, needs), hint })
-        }
+/// Whether there is a terminal that can show codes of a version, or any: asked before the work whose result is shown.
+///
+/// # Errors
+/// [`Error::Screen`].
+pub(super) fn can_show(version: Option<Version>) -> Result<(), Error> {
+    let size = size(&terminal_of_ours()?);
+    match version {
+        Some(version) if size.shows(version) => Ok(()),
+        None if size.densest().is_some() => Ok(()),
+        wanted => Err(too_small(wanted, size)),
     }
+}
+
+fn terminal_of_ours() -> Result<File, Error> {
+    OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| Error::Screen {
+        what: "there is no terminal to show it in".to_owned(),
+        hint: "write pictures instead: --png DIR or --gif FILE".to_owned(),
+    })
+}
+
+fn chosen(content: &Content, form: Form, wanted: Option<Version>, size: Size) -> Result<Version, Error> {
+    if let Some(version) = wanted {
+        return if size.shows(version) { Ok(version) } else { Err(too_small(wanted, size)) };
+    }
+    let densest = size.densest().ok_or_else(|| too_small(None, size))?;
+    let most = Version::new(DEFAULT_VERSION).map_or(densest, |most| densest.min(most));
+    let version = form.version(content, most)?;
+    if size.shows(version) { Ok(version) } else { Err(too_small(Some(version), size)) }
+}
+
+fn too_small(wanted: Option<Version>, size: Size) -> Error {
+    let hint = match size.densest() {
+        Some(densest) => format!("enlarge it; version {} would fit", densest.number()),
+        None => "enlarge it, or write pictures instead: --png DIR or --gif FILE".to_owned(),
+    };
+    Error::Screen { what: wanted.or(Version::new(1)).map_or_else(String::new, needs), hint }
 }
 
 fn play(player: &mut Player<'_>, screen: &mut Screen, ended: &AtomicBool) -> Result<(), Error> {
@@ -179,13 +200,18 @@ mod tests {
     fn the_version_is_the_one_asked_for_or_the_densest_that_fits() {
         let size = |rows, columns| Size { rows, columns };
         let number = |version: Result<Version, Error>| version.map(Version::number).unwrap();
-        assert_eq!(number(chosen(None, size(24, 80))), 5);
-        assert_eq!(number(chosen(None, size(200, 200))), 20);
-        assert_eq!(number(chosen(Version::new(27), size(200, 200))), 27);
-        let error = chosen(Version::new(27), size(53, 101)).unwrap_err();
+        let content = Content::of(b"wpkh(xpub/<0;1>/*)#abcdefgh".to_vec()).unwrap();
+        let ur = |wanted, size| chosen(&content, Form::Ur, wanted, size);
+        assert_eq!(number(ur(None, size(24, 80))), 5);
+        assert_eq!(number(ur(None, size(200, 200))), 20);
+        assert_eq!(number(ur(Version::new(27), size(200, 200))), 27);
+        let error = ur(Version::new(27), size(53, 101)).unwrap_err();
         assert_eq!(error.to_string(), "version 27 needs a terminal of 129 columns and 67 lines");
-        assert_eq!(error.hint().unwrap(), "enlarge it, or say --version 20");
+        assert_eq!(error.hint().unwrap(), "enlarge it; version 20 would fit");
         assert_eq!(error.exit_code(), 2);
-        assert!(chosen(None, size(5, 20)).unwrap_err().hint().unwrap().contains("--png"));
+        assert!(ur(None, size(5, 20)).unwrap_err().hint().unwrap().contains("--png"));
+        // Text takes the least that holds it, and needs a terminal for that.
+        assert_eq!(number(chosen(&content, Form::Text, None, size(200, 200))), 2);
+        assert!(chosen(&content, Form::Text, None, size(15, 29)).is_err());
     }
 }

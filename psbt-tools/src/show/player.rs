@@ -1,11 +1,11 @@
 //! What is shown next, and what a key changes. No terminal, no clock.
 
 use super::content::Content;
-use super::symbol::Symbol;
+use super::form::{Codes, Form};
 use super::terminal::{Size, lines};
 use crate::Error;
 use crate::display::hash_words;
-use crate::qr::{Format, Frames, Version};
+use crate::qr::Version;
 use std::fmt::Write;
 
 /// Frames a second unless others are asked for: half of what a slow camera sees.
@@ -28,9 +28,7 @@ pub(super) enum Step {
 pub(super) struct Player<'a> {
     content: &'a Content,
     words: String,
-    format: Format,
-    version: Version,
-    frames: Frames,
+    codes: Codes,
     frames_per_second: u8,
     paused: bool,
     number: u64,
@@ -41,20 +39,17 @@ impl<'a> Player<'a> {
     /// Begins with the first frame.
     ///
     /// # Errors
-    /// [`Error::Frames`] when symbols of that version cannot hold the payload.
+    /// Those of [`Codes::new`].
     pub(super) fn new(
         content: &'a Content,
-        format: Format,
+        form: Form,
         version: Version,
         frames_per_second: u8,
     ) -> Result<Self, Error> {
-        let frames = Frames::new(format, content.kind(), content.bytes(), version)?;
         Ok(Self {
             content,
             words: hash_words(&content.sha256()),
-            format,
-            version,
-            frames,
+            codes: Codes::new(content, form, version)?,
             frames_per_second: frames_per_second.clamp(1, MAX_FRAMES_PER_SECOND),
             paused: false,
             number: 0,
@@ -64,7 +59,7 @@ impl<'a> Player<'a> {
 
     /// Frames a second; `None` while the picture stands still.
     pub(super) fn speed(&self) -> Option<u8> {
-        (!self.paused && self.frames.parts() > 1).then_some(self.frames_per_second)
+        (!self.paused && self.codes.parts() > 1).then_some(self.frames_per_second)
     }
 
     /// The next frame's turn.
@@ -83,10 +78,7 @@ impl<'a> Player<'a> {
             }
             b'<' | b',' => self.frames_per_second = self.frames_per_second.saturating_sub(1).max(1),
             b'p' | b' ' => self.paused = !self.paused,
-            b'f' => {
-                let format = if self.format == Format::Ur { Format::Bbqr } else { Format::Ur };
-                self.begin_again(format, self.version);
-            }
+            b'f' => self.begin_again(self.codes.form().next(self.content), self.codes.version()),
             // Ctrl-C and Ctrl-D: the terminal's own keys are off.
             b'q' | 3 | 4 => return Step::Quit,
             _ => {}
@@ -101,8 +93,8 @@ impl<'a> Player<'a> {
     pub(super) fn screen(&self, size: Size) -> Result<String, Error> {
         // Synchronized output: a terminal that knows it shows the whole frame at once.
         let mut out = String::from("\x1b[?2026h\x1b[H");
-        if size.shows(self.version) {
-            lines(&Symbol::of(&self.frames.frame(self.number), self.version)?, &mut out);
+        if size.shows(self.codes.version()) {
+            lines(&self.codes.code(self.number)?, &mut out);
         } else {
             line(&mut out, size, &self.too_small(size));
         }
@@ -113,22 +105,24 @@ impl<'a> Player<'a> {
     }
 
     fn change_version(&mut self, by: i8, size: Size) {
-        let Some(version) = self.version.number().checked_add_signed(by).and_then(Version::new) else {
+        let Some(version) = self.codes.version().number().checked_add_signed(by).and_then(Version::new)
+        else {
             return;
         };
         if by > 0 && !size.shows(version) {
             self.notice = Some(needs(version));
         } else {
-            self.begin_again(self.format, version);
+            self.begin_again(self.codes.form(), version);
         }
     }
 
-    fn begin_again(&mut self, format: Format, version: Version) {
-        match Frames::new(format, self.content.kind(), self.content.bytes(), version) {
-            Ok(frames) => {
-                (self.format, self.version, self.frames, self.number) = (format, version, frames, 0)
+    fn begin_again(&mut self, form: Form, version: Version) {
+        match Codes::new(self.content, form, version) {
+            Ok(codes) => (self.codes, self.number) = (codes, 0),
+            Err(error) => {
+                let hint = error.hint().unwrap_or_default();
+                self.notice = Some(format!("{error}: {hint}"));
             }
-            Err(fault) => self.notice = Some(format!("{fault}: {}", fault.hint())),
         }
     }
 
@@ -137,7 +131,7 @@ impl<'a> Player<'a> {
             Some(version) => format!("version {} would fit", version.number()),
             None => "none fits this one".to_owned(),
         };
-        format!("{}; {fitting}", needs(self.version))
+        format!("{}; {fitting}", needs(self.codes.version()))
     }
 
     fn state(&self) -> String {
@@ -147,8 +141,9 @@ impl<'a> Player<'a> {
             None => "one code".to_owned(),
         };
         let part = self.number.saturating_add(1);
-        let parts = self.frames.parts();
-        format!("{} version {}  frame {part} ({parts} parts)  {speed}", self.format, self.version.number())
+        let parts = self.codes.parts();
+        let (form, version) = (self.codes.form(), self.codes.version().number());
+        format!("{form} version {version}  frame {part} ({parts} parts)  {speed}")
     }
 
     fn keys(&self) -> String {
@@ -207,13 +202,13 @@ mod tests {
     #[test]
     fn keys_change_density_speed_and_format_and_pause() {
         let content = content();
-        let mut player = Player::new(&content, Format::Ur, version(10), 8).unwrap();
-        let parts = player.frames.parts();
+        let mut player = Player::new(&content, Form::Ur, version(10), 8).unwrap();
+        let parts = player.codes.parts();
         player.advance();
         assert!(player.state().starts_with("UR version 10  frame 2"));
         press(&mut player, "++");
         assert!(player.state().starts_with("UR version 12  frame 1"), "{}", player.state());
-        assert!(player.frames.parts() < parts);
+        assert!(player.codes.parts() < parts);
         press(&mut player, "-");
         press(&mut player, ">>>");
         assert!(player.state().starts_with("UR version 11") && player.speed() == Some(11));
@@ -225,7 +220,7 @@ mod tests {
         press(&mut player, "p");
         assert!(player.state().ends_with("paused") && player.speed().is_none());
         press(&mut player, &"-".repeat(50));
-        assert!(player.version.number() >= 1);
+        assert!(player.codes.version().number() >= 1);
         for quit in [b'q', 3, 4] {
             assert_eq!(player.press(quit, LARGE), Step::Quit);
         }
@@ -234,7 +229,7 @@ mod tests {
     #[test]
     fn speed_stays_within_its_bounds() {
         let content = content();
-        let mut player = Player::new(&content, Format::Ur, version(10), 200).unwrap();
+        let mut player = Player::new(&content, Form::Ur, version(10), 200).unwrap();
         assert_eq!(player.speed(), Some(MAX_FRAMES_PER_SECOND));
         press(&mut player, ">");
         assert_eq!(player.speed(), Some(MAX_FRAMES_PER_SECOND));
@@ -245,7 +240,7 @@ mod tests {
     #[test]
     fn a_screen_is_one_synchronized_write_that_fits() {
         let content = content();
-        let player = Player::new(&content, Format::Ur, version(10), 8).unwrap();
+        let player = Player::new(&content, Form::Ur, version(10), 8).unwrap();
         let screen = player.screen(LARGE).unwrap();
         assert!(screen.starts_with("\x1b[?2026h\x1b[H") && screen.ends_with("\x1b[?2026l"));
         assert_eq!(screen.matches('\n').count(), Size::for_version(version(10)).rows - 1);
@@ -255,7 +250,7 @@ mod tests {
     #[test]
     fn too_small_a_terminal_says_which_version_fits() {
         let content = content();
-        let mut player = Player::new(&content, Format::Ur, version(10), 8).unwrap();
+        let mut player = Player::new(&content, Form::Ur, version(10), 8).unwrap();
         let small = Size { rows: 24, columns: 80 };
         let screen = player.screen(small).unwrap();
         assert!(
@@ -264,7 +259,7 @@ mod tests {
         assert!(!screen.contains('\u{2580}'));
         let exact = Size::for_version(version(10));
         assert_eq!(player.press(b'+', exact), Step::On);
-        assert_eq!(player.version, version(10));
+        assert_eq!(player.codes.version(), version(10));
         assert!(player.keys().starts_with("version 11 needs"));
     }
 }

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::qr::Version;
 use qrcode::bits::Bits;
+use qrcode::types::QrResult;
 use qrcode::{Color, EcLevel, QrCode};
 
 /// The modules of a symbol that was read back.
@@ -18,7 +19,24 @@ impl Symbol {
     /// # Errors
     /// [`Error::Symbol`] when the text does not fit the version, or when another decoder reads something else.
     pub fn of(text: &str, version: Version) -> Result<Self, Error> {
-        let symbol = drawn(text, version).map_err(|reason| Error::Symbol(reason.to_string()))?;
+        Self::checked(text, drawn(|bits| bits.push_alphanumeric_data(text.as_bytes()), version))
+    }
+
+    /// The symbol of any text: byte mode, error correction level L.
+    ///
+    /// # Errors
+    /// Those of [`Self::of`].
+    pub(super) fn of_text(text: &str, version: Version) -> Result<Self, Error> {
+        Self::checked(text, drawn(|bits| bits.push_byte_data(text.as_bytes()), version))
+    }
+
+    /// Whether a version holds a text in byte mode.
+    pub(super) fn holds(text: &str, version: Version) -> bool {
+        filled(|bits| bits.push_byte_data(text.as_bytes()), version).is_ok()
+    }
+
+    fn checked(text: &str, drawn: QrResult<Self>) -> Result<Self, Error> {
+        let symbol = drawn.map_err(|reason| Error::Symbol(reason.to_string()))?;
         let grid = rqrr::SimpleGrid::from_func(symbol.side, |x, y| symbol.is_dark(x, y, 0));
         match rqrr::Grid::new(grid).decode() {
             Ok((_, read)) if read == text => Ok(symbol),
@@ -51,11 +69,15 @@ pub(super) fn side_of(version: Version) -> usize {
     usize::from(version.number()).saturating_mul(4).saturating_add(17)
 }
 
-fn drawn(text: &str, version: Version) -> Result<Symbol, qrcode::types::QrError> {
+fn filled(fill: impl FnOnce(&mut Bits) -> QrResult<()>, version: Version) -> QrResult<Bits> {
     let mut bits = Bits::new(qrcode::Version::Normal(i16::from(version.number())));
-    bits.push_alphanumeric_data(text.as_bytes())?;
+    fill(&mut bits)?;
     bits.push_terminator(EcLevel::L)?;
-    let code = QrCode::with_bits(bits, EcLevel::L)?;
+    Ok(bits)
+}
+
+fn drawn(fill: impl FnOnce(&mut Bits) -> QrResult<()>, version: Version) -> QrResult<Symbol> {
+    let code = QrCode::with_bits(filled(fill, version)?, EcLevel::L)?;
     let dark = code.to_colors().into_iter().map(|color| color == Color::Dark).collect();
     Ok(Symbol { side: code.width(), dark })
 }

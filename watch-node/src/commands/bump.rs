@@ -1,16 +1,14 @@
 //! `bump`: tries a payment again, with a higher fee or back to the wallet.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bitcoin::{OutPoint, Sequence};
 use policies::request::{Recipient, SignedRequest};
-use psbt_tools::display;
 use psbt_tools::money::parse_amount;
 
 use super::payments::parse_number;
-use super::terms::{
-    Facts, FeeOptions, LEAST_RATE, Leaving, can_be_written, expiry, has_typed_fee, parse_duration, random,
-};
+use super::terms::{Facts, FeeOptions, LEAST_RATE, Leaving, expiry, has_typed_fee, parse_duration, random};
+use super::way::{Left, Way};
 use super::{now, open_chain, unix_time};
 use crate::coins::{Coin, free};
 use crate::error::{Error, Result};
@@ -49,19 +47,23 @@ pub struct Args {
     /// How long a new request is good.
     #[arg(long, value_name = "DURATION", default_value = "8 days", value_parser = parse_duration)]
     expires: u64,
-    /// Where the file is written.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    way: Way,
 }
 
-/// Makes the attempt durable, then writes its file.
+/// Makes the attempt durable, then writes its file or shows it.
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
+    args.way.is_free()?;
+    let (output, left) = make(dir, args)?;
+    args.way.show(dir, output, left)
+}
+
+fn make(dir: &Path, args: &Args) -> Result<(Output, Option<Left>)> {
     let mut store = Store::open(dir)?;
     let _lock = store.lock()?;
     let payment = store.payment(args.payment)?;
     let wallet = OpenWallet::of(&store, &payment)?;
     let max_fee = args.max_fee.as_deref().map(parse_amount).transpose()?;
-    can_be_written(&args.output)?;
     // What is confirmed must be known to be: two attempts that exclude each other are wasted work at best.
     let tip = open_chain(dir, &store.config()?)?.tip()?;
     if !is_complete(&store, tip)? {
@@ -237,20 +239,20 @@ fn write(
     payment: &Payment,
     facts: Facts,
     is_resumed: bool,
-) -> Result<Output> {
+) -> Result<(Output, Option<Left>)> {
     let attempt = payment.last()?;
     let is_same =
         payment.attempts.iter().rev().nth(1).is_some_and(|before| before.request == attempt.request);
     let approvals = store.approvals(attempt.request.id())?.len();
-    let leaving = Leaving { payment, attempt, wallet, facts, is_resumed, path: None, output: &args.output };
-    let file = display::escape(&args.output.to_string_lossy());
+    let leaving = Leaving { payment, attempt, wallet, facts, is_resumed, path: None, way: &args.way };
+    let file = args.way.file().unwrap_or_else(|| "FILE".to_owned());
     let next = match wallet.authority() {
         Some(_) if is_same => {
             format!("gatekeeper submit {file} -o OUT; its signature and approvals ride along")
         }
         _ => leaving.first_step(),
     };
-    let mut output = leaving.write(store, &next)?;
+    let (mut output, left) = leaving.write(store, &next)?;
     if let Some(object) = output.json.as_object_mut() {
         object.insert("same_request".to_owned(), is_same.into());
         object.insert("approvals".to_owned(), (if is_same { approvals } else { 0 }).into());
@@ -258,5 +260,5 @@ fn write(
         let txids: Vec<_> = replaced.map(|earlier| earlier.unsigned_txid.to_string()).collect();
         object.insert("replaces".to_owned(), txids.into());
     }
-    Ok(output)
+    Ok((output, left))
 }

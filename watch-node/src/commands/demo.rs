@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::demo::{self, DemoChain};
+use crate::demo::{self, DemoChain, Transport};
 use crate::error::Result;
 use crate::output::Output;
 
@@ -13,6 +13,9 @@ pub struct Args {
     /// Which chain: the embedded one, or a real `bitcoind -regtest`.
     #[arg(long, value_enum, default_value = "embedded")]
     chain: DemoChain,
+    /// What carries payments to the signer and back: files, or QR codes that a simulated camera sees.
+    #[arg(long, value_enum, default_value = "files")]
+    transport: Transport,
     /// Leave everything in this new folder.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -20,5 +23,5 @@ pub struct Args {
 
 /// Runs the demo; with `--json` its transcript goes to stderr.
 pub fn run(args: &Args, is_json: bool) -> Result<Output> {
-    demo::run(args.chain, args.keep.as_deref(), is_json)
+    demo::run(args.chain, args.transport, args.keep.as_deref(), is_json)
 }

@@ -19,6 +19,7 @@ pub mod sync;
 pub mod terms;
 pub mod trust;
 pub mod wallet;
+pub mod way;
 
 use std::path::Path;
 use std::str::FromStr;

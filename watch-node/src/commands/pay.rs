@@ -10,9 +10,8 @@ use psbt_tools::money::{amount_text, parse_amount};
 use psbt_tools::{display, files};
 use serde_json::json;
 
-use super::terms::{
-    Facts, FeeOptions, Leaving, can_be_written, expiry, has_typed_fee, parse_duration, random,
-};
+use super::terms::{Facts, FeeOptions, Leaving, expiry, has_typed_fee, parse_duration, random};
+use super::way::{Left, Way};
 use super::{address_of, now, unix_time};
 use crate::assembly::requested;
 use crate::coins::{Balance, Coin, CoinState, free, unspent};
@@ -42,7 +41,8 @@ const SELF: &str = "self";
 #[command(
     after_help = "Example: watch-node pay savings --to bc1q…=0.01btc --feerate 12 --purpose \"invoice 117\" \
 -o pay-request.psbt\nExample: watch-node pay savings --to self --feerate 1 -o consolidate.psbt\nExample: watch-node pay \
---from-psbt sparrow.psbt --purpose \"invoice 118\" -o pay-request.psbt"
+--from-psbt sparrow.psbt --purpose \"invoice 118\" -o pay-request.psbt\nExample: watch-node pay savings --to \
+bc1q…=0.01btc --feerate 12 --qr    (shows the request; the laptop reads it by `cold-signer sign --camera`)"
 )]
 pub struct Args {
     /// The wallet that pays.
@@ -78,13 +78,18 @@ pub struct Args {
     /// How long the request is good.
     #[arg(long, value_name = "DURATION", default_value = "8 days", value_parser = parse_duration)]
     expires: u64,
-    /// Where the request is written.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    way: Way,
 }
 
-/// Makes the payment durable, then writes its file.
+/// Makes the payment durable, then writes its file or shows it.
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
+    args.way.is_free()?;
+    let (output, left) = make(dir, args)?;
+    args.way.show(dir, output, left)
+}
+
+fn make(dir: &Path, args: &Args) -> Result<(Output, Option<Left>)> {
     let mut store = Store::open(dir)?;
     let _lock = store.lock()?;
     let network = store.network()?;
@@ -97,7 +102,6 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     }
     policies::codec::clean_text("purpose", &args.purpose, MAX_PURPOSE_LEN)
         .map_err(|error| Error::Usage { what: "--purpose".to_owned(), reason: error.to_string() })?;
-    can_be_written(&args.output)?;
     if let Some(file) = &args.from_psbt {
         return complete(dir, &mut store, args, file, max_fee);
     }
@@ -125,7 +129,8 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             text: path_texts(&wallet.rules).swap_remove(path.number.saturating_sub(1)),
             opens: opens.text(),
         };
-        return Ok(Output::refused(outlook.text(), json!({"outlook": outlook.json()}), refusal));
+        let output = Output::refused(outlook.text(), json!({"outlook": outlook.json()}), refusal);
+        return Ok((output, None));
     }
     let ripe = ripeness.ripe.iter();
     let coins: Vec<Coin> = if !args.coin.is_empty() {
@@ -173,7 +178,7 @@ fn complete(
     args: &Args,
     file: &Path,
     max_fee: Option<Amount>,
-) -> Result<Output> {
+) -> Result<(Output, Option<Left>)> {
     let found = Completion::read(store, files::read(file, files::DEFAULT_LIMIT)?)?;
     let wallet = &found.wallet;
     let facts = Facts::gather(dir, store, wallet)?;
@@ -236,10 +241,9 @@ fn write(
     payment: &Payment,
     facts: Facts,
     is_resumed: bool,
-) -> Result<Output> {
+) -> Result<(Output, Option<Left>)> {
     let attempt = payment.last()?;
-    let leaving =
-        Leaving { payment, attempt, wallet, facts, is_resumed, path: args.path, output: &args.output };
+    let leaving = Leaving { payment, attempt, wallet, facts, is_resumed, path: args.path, way: &args.way };
     leaving.write(store, &leaving.first_step())
 }
 

@@ -1,14 +1,15 @@
 //! `payments`: what was asked for here, and where each payment is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bitcoin::{Address, Amount};
 use policies::request::parse_payment_number;
+use psbt_tools::display;
 use psbt_tools::money::amount_text;
-use psbt_tools::{display, files};
 use serde_json::{Value, json};
 
 use super::now;
+use super::way::{Left, Way};
 use crate::assembly;
 use crate::cosigning::Cosigning;
 use crate::error::{Error, Result};
@@ -40,7 +41,7 @@ enum Command {
     #[command(
         after_help = "Example: watch-node payments export P-0042 -o again.psbt\nExample: watch-node payments export P-0042 \
 --attempt 1 -o first.psbt\nExample: watch-node payments export P-0042 --with-signatures -o for-ben.psbt    (for the next \
-cosigner)"
+cosigner)\nExample: watch-node payments export P-0042 --qr"
     )]
     Export {
         /// Its number.
@@ -52,9 +53,8 @@ cosigner)"
         /// With the signatures, the permits and the receipts that came back so far, for the next cosigner.
         #[arg(long)]
         with_signatures: bool,
-        /// Where it is written.
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
+        #[command(flatten)]
+        way: Way,
     },
     /// Gives up a payment of which nothing came back, and frees its coins.
     ///
@@ -85,25 +85,10 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             Ok(Output::done(text, json!({"payments": list})))
         }
         Some(Command::Show { payment }) => show(&store, &store.payment(*payment)?),
-        Some(Command::Export { payment, attempt, with_signatures, output }) => {
-            let _lock = store.lock()?;
-            let payment = store.payment(*payment)?;
-            let attempt = payment.attempt(*attempt)?;
-            let bytes = match with_signatures {
-                true => assembly::file(&store, &OpenWallet::of(&store, &payment)?, attempt)?,
-                false => store.attempt_file(attempt)?,
-            };
-            files::write_new(output, &bytes, 0o600)?;
-            store.mark_exported(attempt)?;
-            // Standard output carries the file itself when that is asked for.
-            let text = match output.as_os_str() == "-" {
-                true => String::new(),
-                false => {
-                    format!("{} is written to {}", payment.name(), display::escape(&output.to_string_lossy()))
-                }
-            };
-            let json = json!({"payment": payment.name(), "attempt": attempt.nth, "file": output});
-            Ok(Output::done(text, json))
+        Some(Command::Export { payment, attempt, with_signatures, way }) => {
+            way.is_free()?;
+            let (output, left) = export(&mut store, *payment, *attempt, *with_signatures, way)?;
+            way.show(dir, output, Some(left))
         }
         Some(Command::Abandon { payment }) => {
             let _lock = store.lock()?;
@@ -132,6 +117,30 @@ fn show(store: &Store, payment: &Payment) -> Result<Output> {
         display::escape(&attempt.request.purpose)
     ));
     Ok(Output::done(text, json))
+}
+
+fn export(
+    store: &mut Store,
+    payment: u32,
+    attempt: Option<u32>,
+    with_signatures: bool,
+    way: &Way,
+) -> Result<(Output, Left)> {
+    let _lock = store.lock()?;
+    let payment = store.payment(payment)?;
+    let attempt = payment.attempt(attempt)?;
+    let bytes = match with_signatures {
+        true => assembly::file(store, &OpenWallet::of(store, &payment)?, attempt)?,
+        false => store.attempt_file(attempt)?,
+    };
+    let left = way.write(store, &payment, attempt, bytes)?;
+    // Standard output carries the file itself when that is asked for.
+    let text = match way.file().filter(|file| file != "-") {
+        Some(file) => format!("{} is written to {file}", payment.name()),
+        None => String::new(),
+    };
+    let json = json!({"payment": payment.name(), "attempt": attempt.nth, "file": way.output()});
+    Ok((Output::done(text, json), left))
 }
 
 /// Frees the coins of a payment of which nothing is known but that it was asked for.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::{Amount, Transaction};
 use policies::request::Recipient;
-use psbt_tools::{display, files};
+use psbt_tools::document::recognise;
+use psbt_tools::scanner::{From, watched};
+use psbt_tools::{display, files, manifest};
 use serde_json::{Value, json};
 
 use super::payments::parse_number;
@@ -31,12 +33,12 @@ const PREIMAGE_FILE_LEN: u64 = 1_024;
 /// kept, and the payment is broadcast when they are enough. Until then: exit 4, saying who has signed and who is missing.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: watch-node submit pay-signed.psbt\nExample: watch-node submit anna.psbt ben.psbt    (two \
-cosigners of one payment)"
+    after_help = "Example: watch-node submit pay-signed.psbt\nExample: watch-node submit pay-reply.airlock\nExample: watch-node submit anna.psbt ben.psbt    (two \
+cosigners of one payment)\nExample: watch-node submit --camera"
 )]
 pub struct Args {
-    /// Signed PSBTs.
-    #[arg(required = true)]
+    /// Signed PSBTs, and replies: what `cold-signer sign --reply` wrote.
+    #[arg(required_unless_present = "qr_source", conflicts_with = "qr_source")]
     file: Vec<PathBuf>,
     /// Take this abandoned payment up again, when its signed file comes; may be repeated.
     #[arg(long, value_parser = parse_number, value_name = "P-0042")]
@@ -44,11 +46,16 @@ pub struct Args {
     /// A file with the preimage of a hash lock, 64 hexadecimal digits; may be repeated.
     #[arg(long, value_name = "F")]
     preimage_file: Vec<PathBuf>,
+    #[command(flatten)]
+    from: From,
 }
 
 /// All files are taken in, then each payment that has its signatures is broadcast. What was taken in or broadcast before a
 /// failure stays, and a retry sends the same bytes.
 pub fn run(dir: &Path, args: &Args) -> Result<Output> {
+    // Before the store is taken: somebody holds something before a camera.
+    let mut seen = if args.from.is_given() { Some(watched(&args.from)?.payload.bytes) } else { None };
+    let came = if seen.is_some() { vec![PathBuf::from("QR codes")] } else { args.file.clone() };
     let mut store = Store::open(dir)?;
     let _lock = store.lock()?;
     let wallets = OpenWallet::all(&store)?;
@@ -56,10 +63,16 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     let preimages = args.preimage_file.iter().map(|file| preimage(file)).collect::<Result<Vec<_>>>()?;
     let mut returned: Vec<Returned<'_>> = Vec::new();
     let mut failure = None;
-    for file in &args.file {
-        let taken = files::read(file, files::DEFAULT_LIMIT)
-            .map_err(Error::from)
-            .and_then(|bytes| take_in(&mut store, &wallets, &preimages, bytes, unix_time()));
+    let mut texts = Vec::new();
+    let mut says = Vec::new();
+    for file in &came {
+        let bytes = seen.take().map_or_else(|| files::read(file, files::DEFAULT_LIMIT), Ok);
+        let taken = bytes.map_err(Error::from).and_then(|bytes| {
+            let (text, json) = claimed(file, &bytes);
+            texts.extend(text);
+            says.push(json);
+            take_in(&mut store, &wallets, &preimages, bytes, unix_time())
+        });
         match taken {
             Ok(new) => match returned.iter_mut().find(|known| known.attempt.id == new.attempt.id) {
                 Some(known) => known.join(new),
@@ -71,7 +84,6 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             }
         }
     }
-    let mut texts = Vec::new();
     let (mut submitted, mut waiting) = (Vec::new(), Vec::new());
     let mut lacking: Vec<(&Returned<'_>, bool)> = Vec::new();
     for returned in &returned {
@@ -94,12 +106,22 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     if let Some(error) = failure {
         return Err(error);
     }
-    let json = json!({"submitted": submitted, "waiting": waiting});
+    let json = json!({"manifests": says, "submitted": submitted, "waiting": waiting});
     if !lacking.is_empty() {
         return Ok(Output::refused(texts.join("\n"), json, more_needed(&lacking)));
     }
     texts.push("Next: watch-node sync && watch-node payments".to_owned());
     Ok(Output::done(texts.join("\n"), json))
+}
+
+/// What a file says of itself, before anything else is said of it.
+fn claimed(file: &Path, bytes: &[u8]) -> (Vec<String>, Value) {
+    let name = display::escape(&file.to_string_lossy());
+    let manifest = manifest::of(bytes);
+    let lines = manifest.iter().flat_map(|manifest| manifest.lines());
+    let text = lines.map(|line| format!("{name} {line}")).collect();
+    let kind = recognise(bytes).as_str();
+    (text, json!({"file": name, "kind": kind, "manifest": manifest.map(|manifest| manifest.to_json())}))
 }
 
 /// What payments lack, each with whether its signatures are enough.
@@ -132,6 +154,7 @@ fn incomplete(returned: &Returned<'_>, cosigning: &Cosigning) -> (String, Value)
         "permits": returned.taken.permits,
         "receipts": returned.taken.receipts,
         "ignored": returned.taken.ignored,
+        "replies": returned.replies,
         "preimage_missing": cosigning.is_met,
     });
     if let (Some(object), Value::Object(told)) = (json.as_object_mut(), cosigning.json()) {
@@ -202,6 +225,7 @@ fn broadcast(
         "permits": taken.permits,
         "receipts": taken.receipts,
         "ignored": taken.ignored,
+        "replies": returned.replies,
     });
     Ok((text, json))
 }

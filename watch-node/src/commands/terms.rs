@@ -6,10 +6,11 @@ use bitcoin::{Address, Amount, Network, TxOut};
 use policies::request::Recipient;
 use policies::spend::Spend;
 use policies::wallet::{Branch, Keypath, Wallet};
+use psbt_tools::display;
 use psbt_tools::money::{Feerate, amount_text};
-use psbt_tools::{display, files};
 use serde_json::{Value, json};
 
+use super::way::{Left, Way};
 use super::{open_chain, unix_time};
 use crate::coins::Coin;
 use crate::error::{Error, Result};
@@ -113,33 +114,36 @@ pub struct Leaving<'a> {
     /// The path that was chosen by its number [default: the first that the spend's locks are those of].
     pub path: Option<usize>,
     /// Where to.
-    pub output: &'a Path,
+    pub way: &'a Way,
 }
 
 impl Leaving<'_> {
     /// Writes the file, notes that it left, and says what is in it and where it goes next.
-    pub fn write(&self, store: &mut Store, next: &str) -> Result<Output> {
-        let name = self.payment.name();
+    pub fn write(&self, store: &mut Store, next: &str) -> Result<(Output, Option<Left>)> {
         if self.is_resumed {
+            let name = self.payment.name();
             eprintln!("note: {name} was made before and its file perhaps not written: it is written now");
         }
-        files::write_new(self.output, &store.attempt_file(self.attempt)?, 0o600).inspect_err(|_| {
-            eprintln!("note: {name} is kept; `watch-node payments export {name} -o FILE` writes it");
-        })?;
-        store.mark_exported(self.attempt)?;
+        let bytes = store.attempt_file(self.attempt)?;
+        let left = self.way.write(store, self.payment, self.attempt, bytes)?;
         let outlook = self.outlook(store)?;
         let text = self.text(next, &outlook)?;
         // Standard output carries the file itself when that is asked for.
-        let is_stdout = self.output == Path::new("-");
-        Ok(Output::done(if is_stdout { String::new() } else { text }, self.object(&outlook)))
+        let is_stdout = self.way.output() == Some(Path::new("-"));
+        let output = Output::done(if is_stdout { String::new() } else { text }, self.object(&outlook));
+        Ok((output, Some(left)))
     }
 
     /// The command that a new request needs next.
     pub fn first_step(&self) -> String {
-        let file = display::escape(&self.output.to_string_lossy());
-        match self.wallet.authority() {
-            Some(_) => format!("gatekeeper request {file} --key KEY -o OUT, at a terminal"),
-            None => format!("cold-signer sign {file}, at the offline laptop"),
+        match (self.wallet.authority(), self.way.file()) {
+            (Some(_), Some(file)) => format!("gatekeeper request {file} --key KEY -o OUT, at a terminal"),
+            (Some(_), None) => {
+                "psbt-tools qr scan --camera -o FILE && gatekeeper request FILE --key KEY -o OUT, at a terminal"
+                    .to_owned()
+            }
+            (None, Some(file)) => format!("cold-signer sign {file}, at the offline laptop"),
+            (None, None) => "cold-signer sign --camera --qr, at the offline laptop".to_owned(),
         }
     }
 
@@ -197,7 +201,7 @@ impl Leaving<'_> {
             "spend_id": spend.id().to_string(),
             "request_id": attempt.request.id().to_string(),
             "unsigned_txid": attempt.unsigned_txid.to_string(),
-            "file": self.output,
+            "file": self.way.output(),
             "fee_sat": spend.fee().to_sat(),
             "max_fee_sat": attempt.request.max_fee.to_sat(),
             "feerate_sat_per_vb": self.feerate().map(Feerate::to_json),

@@ -5,6 +5,7 @@
 //! the command line that is printed.
 
 mod approval;
+mod crossing;
 mod forgery;
 mod node;
 mod stage;
@@ -20,6 +21,7 @@ use crate::error::Result;
 use crate::output::Output;
 use stage::Stage;
 
+pub use crossing::Transport;
 pub use stage::{NO_TERMINAL, NOT_STARTED, become_without_terminal};
 
 /// Where the demo's blocks come from.
@@ -33,9 +35,9 @@ pub enum DemoChain {
 
 /// Runs every step, or stops with an error that names the step. Processes and files are gone afterwards, except that
 /// `keep` names a folder that stays.
-pub fn run(chain: DemoChain, keep: Option<&Path>, is_json: bool) -> Result<Output> {
+pub fn run(chain: DemoChain, transport: Transport, keep: Option<&Path>, is_json: bool) -> Result<Output> {
     let started = Instant::now();
-    let mut stage = Stage::new(keep, is_json)?;
+    let mut stage = Stage::new(keep, transport, is_json)?;
     let ending = story::tell(&mut stage, chain)?;
     let seconds = started.elapsed().as_secs_f32();
     let text = format!(

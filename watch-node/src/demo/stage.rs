@@ -12,6 +12,7 @@ use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tempfile::TempDir;
 
+use super::crossing::Transport;
 use crate::error::{Error, Result};
 
 /// Our own programs, each found beside this one.
@@ -42,6 +43,7 @@ pub struct Stage {
     _temporary: Option<TempDir>,
     programs: PathBuf,
     step: String,
+    transport: Transport,
     /// The transcript goes to stderr, because stdout carries the one JSON object.
     is_json: bool,
     interrupted: Arc<AtomicBool>,
@@ -63,7 +65,7 @@ impl Stage {
     ///
     /// Errors: [`Error::MissingProgram`]; [`Error::Psbt`] when the folder to `keep` exists, [`Error::File`] when it cannot
     /// be made.
-    pub fn new(keep: Option<&Path>, is_json: bool) -> Result<Self> {
+    pub fn new(keep: Option<&Path>, transport: Transport, is_json: bool) -> Result<Self> {
         let own = std::env::current_exe().map_err(Error::file("watch-node"))?;
         let programs = own.parent().map(Path::to_owned).unwrap_or_default();
         for program in OURS {
@@ -97,12 +99,25 @@ impl Stage {
             // The running command ends by itself, then the demo stops and everything is removed.
             signal_hook::flag::register(signal, Arc::clone(&interrupted)).map_err(Error::file("signals"))?;
         }
-        Ok(Self { dir, _temporary: temporary, programs, step: String::new(), is_json, interrupted })
+        Ok(Self {
+            dir,
+            _temporary: temporary,
+            programs,
+            step: String::new(),
+            transport,
+            is_json,
+            interrupted,
+        })
     }
 
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// What carries files over the gap.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Begins a step; errors name it.

@@ -213,11 +213,17 @@ fn request_and_permit(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// Reviews and signs `NAME-permitted.psbt` as `NAME-signed.psbt`.
+/// Reviews and signs `NAME-permitted.psbt` as `NAME-signed.psbt`, on the other side of the gap.
 pub(super) fn sign(stage: &mut Stage, name: &str) -> Result<()> {
+    let transport = stage.transport();
+    let (permitted, signed) = (format!("{name}-permitted.psbt"), format!("{name}-signed.psbt"));
+    let there = transport.name_there(&permitted);
+    transport.carry(stage, &permitted, &there)?;
     stage.step("The offline signer judges it again, shows it, and signs after consent");
-    stage.typed(&format!("cold-signer review {name}-permitted.psbt {SIGNER}"))?;
-    consent(stage, &format!("{name}-permitted.psbt"), &format!("{name}-signed.psbt"), SIGNER)
+    stage.typed(&format!("cold-signer review {there} {SIGNER}"))?;
+    let answer = transport.name_there(&signed);
+    consent(stage, &there, &answer, SIGNER)?;
+    transport.carry(stage, &answer, &signed)
 }
 
 /// Signs a file with the consent that its review asks for.

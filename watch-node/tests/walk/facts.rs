@@ -166,6 +166,7 @@ fn facts_begin_shortly_before_where_the_gatekeeper_stood_at_its_latest_permit() 
     };
     let spend = vault.spend(&walk.read("a.psbt"));
     let mut psbt = Psbt::deserialize(&walk.read("a.psbt")).unwrap();
+    psbt_tools::manifest::remove(&mut psbt);
     for stood in [40, 90, 130] {
         let mut envelope = Envelope::read(&psbt).unwrap();
         envelope.insert(Kind::Permit, permit_at(median(stood), 5, &spend, 8).to_bytes()).unwrap();

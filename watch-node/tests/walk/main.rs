@@ -2,6 +2,7 @@
 //! and vault are keys here.
 
 mod abandon;
+mod across;
 mod back_to_self;
 #[path = "../bitcoind/mod.rs"]
 mod bitcoind;
@@ -19,6 +20,7 @@ mod pay;
 mod people;
 mod reconcile;
 mod reorganised;
+mod replies;
 mod reserves;
 mod submit;
 mod trust;

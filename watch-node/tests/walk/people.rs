@@ -178,6 +178,7 @@ impl Vault {
         if let Some(audit) = audit {
             envelope.insert(Kind::Receipt, receipt(audit, &spend).to_bytes()).unwrap();
         }
+        envelope.replace(Kind::Manifest, vec![]).unwrap();
         envelope.write(&mut psbt);
         psbt.serialize()
     }
@@ -195,6 +196,7 @@ pub fn ask(file: &[u8], approvers: &[u8]) -> Vec<u8> {
         envelope.insert(Kind::Approval, approval.to_bytes()).unwrap();
     }
     envelope.replace(Kind::Request, vec![SignedRequest { request, signature }.to_bytes()]).unwrap();
+    envelope.replace(Kind::Manifest, vec![]).unwrap();
     envelope.write(&mut psbt);
     psbt.serialize()
 }

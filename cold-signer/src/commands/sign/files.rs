@@ -1,13 +1,18 @@
-//! Which files are signed, and where their signed copies go.
+//! Which files are signed, and where their signed copies or the replies to them go.
 
+use crate::session::Answer;
 use crate::{Error, Result};
 use psbt_tools::display::escape;
+use psbt_tools::files::{Folder, Obstacle, Patience};
+use psbt_tools::usb::{BadName, check_name};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Most payments of one folder.
 const MAX_FILES: usize = 1_000;
+
+/// Most names of one folder.
+const MAX_NAMES: usize = 100_000;
 
 /// What the name of a payment's file ends with, the furthest on its way first.
 const STAGES: [&str; 2] = ["-permitted", "-request"];
@@ -15,13 +20,15 @@ const STAGES: [&str; 2] = ["-permitted", "-request"];
 /// What the name of a signed file ends with.
 const SIGNED: &str = "-signed";
 
-/// A file and where its signed copy goes.
+/// A file and what it is answered with.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Task {
     /// The file.
     pub file: PathBuf,
-    /// Its signed copy.
+    /// Its signed copy, or the reply.
     pub out: PathBuf,
+    /// Which of them.
+    pub answer: Answer,
 }
 
 /// A file of a folder that is not looked at.
@@ -50,16 +57,16 @@ pub enum Found {
 /// Looks into the folders that are named, and finds a place for each signed file.
 ///
 /// # Errors
-/// [`Error::Usage`] for an input without a name or an output that is no folder, [`Error::Input`] for a folder that cannot
-/// be read.
-pub fn find(named: &[PathBuf], output: Option<&Path>) -> Result<Found> {
+/// [`Error::Usage`] for an input without a name or an output that is no folder, [`Error::Psbt`] for a folder that cannot be
+/// read.
+pub fn find(named: &[PathBuf], output: Option<&Path>, answer: Answer) -> Result<Found> {
     let folder = output.filter(|out| out.is_dir());
     if let ([file], false) = (named, named.iter().any(|path| path.is_dir())) {
         let out = match (output, folder) {
             (Some(out), None) => out.to_owned(),
-            (_, folder) => signed_name(file, folder)?,
+            (_, folder) => signed_name(file, folder, answer)?,
         };
-        return Ok(Found::One(Task { file: file.clone(), out }));
+        return Ok(Found::One(Task { file: file.clone(), out, answer }));
     }
     if output.is_some() && folder.is_none() {
         return Err(Error::Usage("-o must be a folder that exists when there are several files".to_owned()));
@@ -67,9 +74,9 @@ pub fn find(named: &[PathBuf], output: Option<&Path>) -> Result<Found> {
     let (mut tasks, mut left_out) = (Vec::new(), Vec::new());
     for path in named {
         if path.is_dir() {
-            look_into(path, folder, &mut tasks, &mut left_out)?;
+            look_into(path, folder, answer, &mut tasks, &mut left_out)?;
         } else {
-            tasks.push(Task { file: path.clone(), out: signed_name(path, folder)? });
+            tasks.push(Task { file: path.clone(), out: signed_name(path, folder, answer)?, answer });
         }
     }
     Ok(Found::Many { tasks, left_out })
@@ -79,12 +86,13 @@ pub fn find(named: &[PathBuf], output: Option<&Path>) -> Result<Found> {
 fn look_into(
     from: &Path,
     folder: Option<&Path>,
+    answer: Answer,
     tasks: &mut Vec<Task>,
     left_out: &mut Vec<LeftOut>,
 ) -> Result<()> {
     let mut payments: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-    for file in payment_files(from)? {
-        match signed_name(&file, folder) {
+    for file in payment_files(from, left_out)? {
+        match signed_name(&file, folder, answer) {
             Ok(out) => payments.entry(out).or_default().push(file),
             Err(_) => left_out.push(LeftOut { file, reason: "its name is no UTF-8".to_owned() }),
         }
@@ -93,37 +101,53 @@ fn look_into(
     for (out, mut files) in payments {
         files.sort_by_key(|file| (stage(file), file.clone()));
         let name = |path: &Path| escape(&path.file_name().unwrap_or_default().to_string_lossy());
-        let signed = out.symlink_metadata().is_ok();
+        // Whichever of both it was answered with.
+        let other = if answer == Answer::Whole { Answer::Reply } else { Answer::Whole };
+        let other = files.first().and_then(|file| signed_name(file, folder, other).ok());
+        let there = [Some(&out), other.as_ref()].into_iter().flatten();
+        let there = there.into_iter().find(|name| name.symlink_metadata().is_ok()).cloned();
         let mut files = files.into_iter();
-        let first = if signed { None } else { files.next() };
+        let first = if there.is_some() { None } else { files.next() };
         let reason = match &first {
             Some(taken) => format!("{} is further on its way", name(taken)),
-            None => format!("{} is there already", name(&out)),
+            None => format!("{} is there already", name(there.as_ref().unwrap_or(&out))),
         };
         left_out.extend(files.map(|file| LeftOut { file, reason: reason.clone() }));
-        found.extend(first.map(|file| Task { file, out }));
+        found.extend(first.map(|file| Task { file, out, answer }));
     }
     found.sort_by(|a, b| a.file.cmp(&b.file));
     tasks.extend(found);
     Ok(())
 }
 
-/// Every `*.psbt` of a folder that is no signed one, in no order. What is no regular file is none, nor what is hidden.
-fn payment_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let fault = |source: io::Error| Error::Input { name: escape(&folder.to_string_lossy()), source };
+/// Every `*.psbt` of a folder that is no signed one, nor hidden. What is no regular file of this very folder is left out: a
+/// stick's links, devices and mounts lead elsewhere.
+fn payment_files(folder: &Path, left_out: &mut Vec<LeftOut>) -> Result<Vec<PathBuf>> {
+    let inside = Folder::open(folder, Patience::default())?;
+    let fault = |obstacle: Obstacle| obstacle.reading(&escape(&folder.to_string_lossy()));
+    let found = inside.names(MAX_NAMES).map_err(fault)?;
+    let is_payment = |name: &Path| {
+        let is_psbt = name.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("psbt"));
+        let is_signed = name.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(SIGNED));
+        is_psbt && !is_signed && !name.as_os_str().as_encoded_bytes().starts_with(b".")
+    };
+    let names: Vec<_> = found.names.iter().filter(|name| is_payment(Path::new(name))).collect();
+    if names.len() > MAX_FILES || !found.is_complete {
+        return Err(Error::Usage(format!("the folder holds more than {MAX_FILES} payments: name them")));
+    }
     let mut files = Vec::new();
-    for entry in folder.read_dir().map_err(fault)? {
-        let entry = entry.map_err(fault)?;
-        let path = entry.path();
-        let is_psbt = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("psbt"));
-        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let is_signed = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(SIGNED));
-        if is_psbt && !is_hidden && !is_signed && entry.file_type().map_err(fault)?.is_file() {
-            files.push(path);
-        }
-        if files.len() > MAX_FILES {
-            return Err(Error::Usage(format!("the folder holds more than {MAX_FILES} payments: name them")));
-        }
+    for name in names {
+        let file = folder.join(name);
+        let reason = match (check_name(name), inside.size(name)) {
+            (Err(fault @ BadName::Deceives(_)), _) => fault.to_string(),
+            (_, Err(obstacle @ Obstacle::Deadline(_))) => return Err(fault(obstacle).into()),
+            (_, Err(obstacle)) => format!("it {obstacle}"),
+            (_, Ok(_)) => {
+                files.push(file);
+                continue;
+            }
+        };
+        left_out.push(LeftOut { file, reason });
     }
     Ok(files)
 }
@@ -133,14 +157,18 @@ fn stage(file: &Path) -> usize {
     STAGES.iter().position(|stage| stem.ends_with(stage)).unwrap_or(STAGES.len())
 }
 
-/// `NAME-signed.psbt` for `NAME-request.psbt`, `NAME-permitted.psbt` and `NAME.psbt`, beside it or in another folder.
-fn signed_name(file: &Path, folder: Option<&Path>) -> Result<PathBuf> {
+/// `NAME-signed.psbt` for `NAME-request.psbt`, `NAME-permitted.psbt` and `NAME.psbt`, beside it or in another folder; a reply
+/// is `NAME-reply.airlock`, because no other program reads it and nobody should take it for a PSBT.
+fn signed_name(file: &Path, folder: Option<&Path>, answer: Answer) -> Result<PathBuf> {
     let stem = file.file_stem().filter(|_| file.as_os_str() != "-");
     let stem = stem.ok_or_else(|| Error::Usage("-o is needed: the input has no name".to_owned()))?;
     let stem =
         stem.to_str().ok_or_else(|| Error::Usage("-o is needed: the input's name is no UTF-8".to_owned()))?;
     let name = STAGES.iter().find_map(|suffix| stem.strip_suffix(suffix)).unwrap_or(stem);
-    let name = format!("{name}{SIGNED}.psbt");
+    let name = match answer {
+        Answer::Whole => format!("{name}{SIGNED}.psbt"),
+        Answer::Reply => format!("{name}-reply.airlock"),
+    };
     Ok(folder.map_or_else(|| file.with_file_name(&name), |folder| folder.join(&name)))
 }
 
@@ -150,13 +178,16 @@ mod tests {
 
     #[test]
     fn the_signed_file_lies_beside_its_origin_or_in_the_folder() {
-        let name = |file: &str| signed_name(Path::new(file), None).unwrap();
+        let name = |file: &str| signed_name(Path::new(file), None, Answer::Whole).unwrap();
         assert_eq!(name("/usb/salaries-permitted.psbt"), Path::new("/usb/salaries-signed.psbt"));
         assert_eq!(name("salaries-request.psbt"), Path::new("salaries-signed.psbt"));
         assert_eq!(name("x.txt"), Path::new("x-signed.psbt"));
-        let elsewhere = signed_name(Path::new("/usb/x-permitted.psbt"), Some(Path::new("/out"))).unwrap();
+        let elsewhere =
+            signed_name(Path::new("/usb/x-permitted.psbt"), Some(Path::new("/out")), Answer::Whole).unwrap();
         assert_eq!(elsewhere, Path::new("/out/x-signed.psbt"));
-        assert_eq!(signed_name(Path::new("-"), None).unwrap_err().exit_code(), 2);
+        assert_eq!(signed_name(Path::new("-"), None, Answer::Whole).unwrap_err().exit_code(), 2);
+        let reply = signed_name(Path::new("/usb/salaries-permitted.psbt"), None, Answer::Reply).unwrap();
+        assert_eq!(reply, Path::new("/usb/salaries-reply.airlock"));
     }
 
     #[test]
@@ -170,6 +201,8 @@ mod tests {
             "a.PSBT",
             "c-permitted.psbt",
             "c-signed.psbt",
+            "e-permitted.psbt",
+            "e-reply.airlock",
             "d-request.psbt",
             "notes.txt",
             ".hidden.psbt",
@@ -178,7 +211,8 @@ mod tests {
         }
         std::os::unix::fs::symlink(path("a.PSBT"), path("link.psbt")).unwrap();
         std::fs::create_dir(path("folder.psbt")).unwrap();
-        let Found::Many { tasks, left_out } = find(&[folder.path().to_owned()], None).unwrap() else {
+        let Found::Many { tasks, left_out } = find(&[folder.path().to_owned()], None, Answer::Whole).unwrap()
+        else {
             panic!()
         };
         let names = |paths: Vec<&PathBuf>| -> Vec<String> {
@@ -195,15 +229,23 @@ mod tests {
         let mut left: Vec<_> = left_out.iter().map(|left| left.reason.as_str()).collect();
         left.sort_unstable();
         let further = "b-permitted.psbt is further on its way";
-        assert_eq!(left, [further, further, "c-signed.psbt is there already"]);
+        let answered = ["c-signed.psbt is there already", "e-reply.airlock is there already"];
+        let others = [
+            "it is no regular file but a folder",
+            "it is reached through a symbolic link that is not followed",
+        ];
+        assert_eq!(left, [further, further, answered[0], answered[1], others[0], others[1]]);
     }
 
     #[test]
     fn several_files_need_a_folder_for_their_copies() {
         let several = [PathBuf::from("a.psbt"), PathBuf::from("b.psbt")];
-        assert_eq!(find(&several, Some(Path::new("out.psbt"))).unwrap_err().exit_code(), 2);
+        assert_eq!(find(&several, Some(Path::new("out.psbt")), Answer::Whole).unwrap_err().exit_code(), 2);
         let folder = tempfile::tempdir().unwrap();
-        let one = find(&several[..1], Some(folder.path())).unwrap();
-        assert_eq!(one, Found::One(Task { file: "a.psbt".into(), out: folder.path().join("a-signed.psbt") }));
+        for (answer, name) in [(Answer::Whole, "a-signed.psbt"), (Answer::Reply, "a-reply.airlock")] {
+            let one = find(&several[..1], Some(folder.path()), answer).unwrap();
+            let out = folder.path().join(name);
+            assert_eq!(one, Found::One(Task { file: "a.psbt".into(), out, answer }));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The reader's work on messages: documents are read, the wallet's part is found, signatures are verified and put together.
 
-use super::super::child::{Ended, Socket, hear, say, unreadable};
+use super::super::child::{Ended, hear, say, unreadable};
 use super::super::message::{Answer, Descriptors, Order};
 use super::{Finish, Finished, MessageAnswer, MessageOrder, ProvenHolding, ReservesOrder};
 use bitcoin::consensus::encode::deserialize_hex;
@@ -19,6 +19,7 @@ use psbt_tools::message::reserves::{Reserves, ReservesError};
 use psbt_tools::message::signature::Signature;
 use psbt_tools::message::signing::{Progress, Signing};
 use psbt_tools::message::{Verdict, verify};
+use psbt_tools::sandbox::Socket;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(in crate::reader) fn serve(socket: &mut Socket, order: MessageOrder) -> Result<(), Ended> {

@@ -117,7 +117,7 @@ fn approve(
     if !earlier.iter().any(|earlier| earlier.approver(request).as_ref() == Ok(&approver)) {
         envelope.insert(Kind::Approval, approval.to_bytes())?;
     }
-    write_new(out, &draft.imported.with_envelope(&envelope), 0o600)?;
+    write_new(out, &draft.imported.sent(&envelope, &draft.says(&approver))?, 0o600)?;
     let by = approver.fingerprint();
     Ok(Report::new(json!({
         "payment": request.number(),
@@ -134,7 +134,8 @@ fn approve(
 
 /// What is signed, and what the file does besides.
 fn lines(draft: &Draft, asker: &PublicKey) -> Vec<String> {
-    let mut lines: Vec<_> = draft.request.approval_text().lines().map(escape).collect();
+    let mut lines: Vec<String> = draft.imported.manifest().iter().flat_map(|m| m.lines()).collect();
+    lines.extend(draft.request.approval_text().lines().map(escape));
     lines.push(String::new());
     lines.push(format!("asked for by {}", asker.fingerprint()));
     lines.push("the file pays that, and besides:".to_owned());

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::assessment::{Assessment, assess};
-use crate::commands::submit::{about, needed, refuse_while_nothing_is_permitted, refused};
+use crate::commands::submit::{about, claims, needed, refuse_while_nothing_is_permitted, refused};
 use crate::intake::with_facts;
 use crate::ledger::Ledger;
 use crate::report::Report;
@@ -23,6 +23,7 @@ pub fn run(data: &Path, file: &Path, accepted: &[Check], now: u64) -> Result<Rep
     let state = with_facts(state, &facts(&document)?, now)?;
     refuse_while_nothing_is_permitted(&state, now)?;
     let submission = Submission::read(document, &state, now)?;
+    submission.addressed(&state)?;
     let standing = match assess(&state, &submission, accepted, now) {
         Assessment::Refused(findings) => return Err(refused(&submission, findings)),
         Assessment::Needs(needs) => return Err(needed(&submission, *needs)),
@@ -38,5 +39,6 @@ pub fn run(data: &Path, file: &Path, accepted: &[Check], now: u64) -> Result<Rep
         true => "was permitted before; `gatekeeper submit` gives the same permit again",
         false => "would be permitted; nothing was reserved",
     };
-    Ok(Report { lines: vec![line.to_owned()], json })
+    let lines = claims(&submission).into_iter().chain([line.to_owned()]).collect();
+    Ok(Report { lines, json })
 }

@@ -22,6 +22,7 @@ use psbt_tools::display::escape;
 use psbt_tools::document::Document;
 use psbt_tools::envelope::Kind;
 use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
+use psbt_tools::manifest::{Manifest, Says, gatekeeper};
 use psbt_tools::money::amount_text;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -102,6 +103,7 @@ fn submit(
     let state = ledger.current()?;
     refuse_while_nothing_is_permitted(state, now)?;
     let submission = Submission::read(document, state, now)?;
+    submission.addressed(state)?;
     let reservation = reserve(&mut ledger, &submission, accepted, unapproved, now)?;
     let permit = permit(data, &mut ledger, &reservation, now)?;
     let Reserved { request, approvals, .. } = &reservation.reserved;
@@ -111,7 +113,9 @@ fn submit(
     envelope.replace(Kind::Permit, vec![permit.to_bytes()])?;
     // They were for this gatekeeper: the vault would only carry them.
     envelope.replace(Kind::Facts, vec![])?;
-    write_new(out, &submission.imported.with_envelope(&envelope), 0o600)?;
+    let sender = gatekeeper(&ledger.current()?.policy().terms().company);
+    let says = Says::about(&sender, &request.request);
+    write_new(out, &submission.imported.sent(&envelope, &says)?, 0o600)?;
     Ok(report(ledger.current()?, &submission, &reservation, &permit, out))
 }
 
@@ -219,13 +223,14 @@ fn report(
         }),
     );
     let number = submission.asked.as_ref().map(|asked| asked.signed.request.number()).unwrap_or_default();
-    let mut lines = vec![
+    let mut lines = claims(submission);
+    lines.extend([
         format!("{number} permitted until {}", utc_text(statement.expires)),
         format!("leaves the wallet  {}", amount_text(statement.outflow)),
         format!("of that the fee    {}", amount_text(statement.fee)),
         format!("spend              {}", statement.spend),
         format!("permit             {}", statement.id()),
-    ];
+    ]);
     lines.extend(statement.replaces.iter().map(|earlier| format!("in the place of    {earlier}")));
     if !approved.is_empty() {
         lines.push(format!("approved by        {}", escape(&approved.join(", "))));
@@ -234,9 +239,15 @@ fn report(
     Report { lines, json }
 }
 
-/// What is known of a payment, for JSON.
+/// What the file says of itself, before anything else is said of it.
+pub fn claims(submission: &Submission) -> Vec<String> {
+    submission.imported.manifest().iter().flat_map(|manifest| manifest.lines()).collect()
+}
+
+/// What is known of a payment, for JSON; `manifest` is what its file claims.
 pub fn about(submission: &Submission) -> Map<String, Value> {
     let mut about = Map::new();
+    about.insert("manifest".to_owned(), submission.imported.manifest().map(Manifest::to_json).into());
     if let Some(spend) = submission.imported.spend() {
         about.insert("spend_id".to_owned(), spend.id().to_string().into());
         about.insert("outflow_sat".to_owned(), spend.outflow().to_sat().into());

@@ -11,6 +11,8 @@ fn transplant(office: &Office, from: &str, payment: &Payment, name: &str) {
     let mut psbt = read("other.psbt");
     psbt.proprietary.clear();
     Envelope::read(&read(from)).unwrap().write(&mut psbt);
+    // Whoever alters a file leaves no manifest that would give them away.
+    psbt_tools::manifest::remove(&mut psbt);
     office.write(name, psbt.serialize());
 }
 

@@ -346,6 +346,7 @@ impl Office {
         let mut psbt = bitcoin::Psbt::deserialize(&std::fs::read(self.path(name)).unwrap()).unwrap();
         let mut envelope = Envelope::read(&psbt).unwrap();
         envelope.insert(kind, bytes).unwrap();
+        envelope.replace(Kind::Manifest, vec![]).unwrap();
         envelope.write(&mut psbt);
         self.write(name, psbt.serialize());
     }

@@ -86,9 +86,44 @@ fn a_coin_is_reserved_once_and_taken_only_by_who_says_so() {
 fn an_unknown_wallet_is_refused() {
     let Some(office) = Office::without_vault() else { return };
     office.requested(&Payment::new(1, 10_000_000), "1.psbt");
-    let said = office.run_json(&["submit", "1.psbt"]);
+    // The file says so itself, before anything is judged.
+    assert_eq!(office.run_json(&["submit", "1.psbt"]).code(), (3, "other-wallet".to_owned()));
+    let mut psbt = bitcoin::Psbt::deserialize(&std::fs::read(office.path("1.psbt")).unwrap()).unwrap();
+    psbt_tools::manifest::remove(&mut psbt);
+    office.write("silent.psbt", psbt.serialize());
+    let said = office.run_json(&["submit", "silent.psbt"]);
     assert_eq!(said.code, 3);
     assert_eq!(said.json()["verdict"], "refused");
+}
+
+#[test]
+fn a_manifest_that_lies_is_refused_or_only_shown() {
+    let Some(office) = Office::open() else { return };
+    let payment = Payment::new(1, 10_000_000);
+    office.requested(&payment, "1.psbt");
+    let request = office.request(&payment);
+    let said = |says: psbt_tools::manifest::Says, name: &str| {
+        let bytes = std::fs::read(office.path("1.psbt")).unwrap();
+        let mut psbt = bitcoin::Psbt::deserialize(&bytes).unwrap();
+        let bytes = psbt_tools::manifest::stamp(&mut psbt, &psbt_tools::form::Form::default(), &says);
+        office.write(name, bytes.unwrap());
+        office.run_json(&["check", name])
+    };
+    let about = |request| psbt_tools::manifest::Says::about("the chief financial officer", request);
+    let shown = said(about(&request), "sender.psbt").done().json();
+    assert_eq!(shown["manifest"]["sender"], "the chief financial officer", "a claim, and shown as one");
+    let other = policies::request::Request { purpose: "another".to_owned(), ..request.clone() };
+    assert_eq!(said(about(&other), "request.psbt").code(), (3, "manifest".to_owned()));
+    let wallet = policies::id::WalletId::of(b"another");
+    let elsewhere = psbt_tools::manifest::Says::new("desk", request.network, wallet);
+    assert_eq!(said(elsewhere, "wallet.psbt").code(), (3, "manifest".to_owned()));
+    let mut bytes = std::fs::read(office.path("1.psbt")).unwrap();
+    let at = bytes.len() - 6;
+    bytes[at] ^= 1;
+    office.write("damaged.psbt", bytes);
+    let damaged = office.run_json(&["submit", "damaged.psbt", "-o", "never.psbt"]);
+    assert_eq!(damaged.code(), (3, "damaged".to_owned()));
+    assert!(damaged.message().contains("damaged on its way") && !office.exists("never.psbt"));
 }
 
 #[test]

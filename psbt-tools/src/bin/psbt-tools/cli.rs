@@ -1,12 +1,12 @@
 //! The command line.
 
 use crate::commands::{
-    combine, convert, diff, extract, finalize, inspect, join, multisig, qr, verify_message, verify_reserves,
-    wallet,
+    combine, convert, diff, extract, finalize, inspect, join, multisig, qr, usb, verify_message,
+    verify_reserves, wallet,
 };
 use clap::{Parser, Subcommand};
 
-/// Looks at PSBTs, compares, combines, joins, converts, finalises and extracts them, shows them as QR codes. Holds no keys.
+/// Looks at PSBTs, compares, combines, joins, converts, finalises and extracts them, shows them as QR codes, carries them on sticks. Holds no keys.
 ///
 /// Exit codes: 0 done or clean · 1 fault · 2 usage · 3 refused · 4 signatures are missing.
 #[derive(Debug, Parser)]
@@ -26,6 +26,7 @@ pub enum Command {
     Finalize(finalize::Arguments),
     Extract(extract::Arguments),
     Qr(qr::Arguments),
+    Usb(usb::Arguments),
     VerifyMessage(verify_message::Arguments),
     VerifyReserves(verify_reserves::Arguments),
     Wallet(wallet::Arguments),
@@ -41,6 +42,7 @@ impl Cli {
             Command::VerifyMessage(arguments) => arguments.json,
             Command::VerifyReserves(arguments) => arguments.json,
             Command::Qr(arguments) => arguments.json(),
+            Command::Usb(arguments) => arguments.json(),
             Command::Wallet(arguments) => arguments.json,
             Command::Multisig(arguments) => arguments.json,
             Command::Combine(_)

@@ -6,14 +6,14 @@ mod output;
 mod report;
 
 use clap::Parser;
-use psbt_tools::picture;
+use psbt_tools::scanner;
 use serde_json::json;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The process that decodes one picture, before anything else is looked at.
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == picture::CHILD_ARGUMENT) {
-        return picture::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    // The process that decodes what was seen, before anything else is looked at.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == scanner::CHILD_ARGUMENT) {
+        return scanner::serve();
     }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

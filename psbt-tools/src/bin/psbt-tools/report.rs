@@ -5,6 +5,7 @@ use bitcoin::Amount;
 use policies::check::{Finding, Outcome};
 use psbt_tools::display::{address_text, escape_bytes, hex};
 use psbt_tools::inspection::{InputView, Inspection, OutputView};
+use psbt_tools::manifest::Manifest;
 use psbt_tools::money::amount_text;
 use std::fmt::Write;
 
@@ -32,6 +33,10 @@ pub fn refusals(inspection: &Inspection) {
 }
 
 fn head(out: &mut String, inspection: &Inspection) {
+    // Before everything else, and marked as what nobody has proven.
+    for says in inspection.manifest.iter().flat_map(Manifest::lines) {
+        line(out, format_args!("{says}"));
+    }
     line(out, format_args!("file           SHA-256 {}", hex(&inspection.sha256)));
     line(
         out,

@@ -3,9 +3,10 @@
 use super::{RECENT, Taken};
 use crate::qr::fault::Fault;
 use crate::qr::payload::{Format, Kind};
+use serde::{Deserialize, Serialize};
 
 /// What became of a payload in view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// Parts of it are missing.
     Joining,
@@ -18,7 +19,7 @@ pub enum State {
 }
 
 /// How far one payload is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamProgress {
     /// The format of its frames.
     pub format: Format,
@@ -35,7 +36,7 @@ pub struct StreamProgress {
 }
 
 /// What keeps a scan from getting on, for the last frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Diagnosis {
     /// So many payloads are in view at once.
     SeveralStreams(usize),
@@ -46,7 +47,7 @@ pub enum Diagnosis {
 }
 
 /// How far a scan is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Texts that were taken.
     pub frames: u64,

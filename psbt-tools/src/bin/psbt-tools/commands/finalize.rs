@@ -5,7 +5,7 @@ use clap::Args;
 use policies::wallet::Wallet;
 use psbt_tools::display::network_from_word;
 use psbt_tools::import::{Context, import_document};
-use psbt_tools::{Error, finalize, strict};
+use psbt_tools::{Error, finalize, manifest, strict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,6 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         }
     };
     finalize::finalize(&mut psbt)?;
+    manifest::remove(&mut psbt);
     output::write(&arguments.output, &encoding.encode_bytes(form.serialize(&psbt)))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ pub mod inspect;
 pub mod join;
 pub mod multisig;
 pub mod qr;
+pub mod usb;
 pub mod verify_message;
 pub mod verify_reserves;
 pub mod wallet;
@@ -20,7 +21,7 @@ use psbt_tools::combine::Part;
 use psbt_tools::display::escape;
 use psbt_tools::document::{Document, Encoding};
 use psbt_tools::form::Form;
-use psbt_tools::{Error, files, strict};
+use psbt_tools::{Error, files, manifest, strict};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Finalize(arguments) => finalize::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
         Command::Qr(arguments) => qr::run(&arguments),
+        Command::Usb(arguments) => usb::run(&arguments),
         Command::VerifyMessage(arguments) => verify_message::run(&arguments),
         Command::VerifyReserves(arguments) => verify_reserves::run(&arguments),
         Command::Wallet(arguments) => wallet::run(&arguments),
@@ -58,12 +60,19 @@ struct Copies {
 
 impl Copies {
     fn read(paths: &[PathBuf]) -> Result<Self, Error> {
-        let mut copies = Vec::with_capacity(paths.len());
+        let read = |path: &PathBuf| Ok((path.clone(), files::read(path, files::DEFAULT_LIMIT)?));
+        let read: Vec<(PathBuf, Vec<u8>)> = paths.iter().map(read).collect::<Result<_, Error>>()?;
+        Self::of(read)
+    }
+
+    fn of<P: AsRef<Path>>(read: Vec<(P, Vec<u8>)>) -> Result<Self, Error> {
+        let mut copies = Vec::with_capacity(read.len());
         let mut encoding = None;
-        for path in paths {
-            let document = document(path)?;
+        for (path, bytes) in read {
+            let (path, document) = (path.as_ref(), Document::parse(bytes)?);
             encoding.get_or_insert(document.encoding());
             let (psbt, form) = strict::read(document.psbt_bytes())?;
+            manifest::checked(document.psbt_bytes(), &psbt)?;
             copies.push((escape(&path.to_string_lossy()), psbt, form));
         }
         Ok(Self { copies, encoding: encoding.unwrap_or(Encoding::Base64) })

@@ -1,15 +1,15 @@
 //! `qr show`: a file as QR codes, in the terminal or as pictures.
 
-use clap::{Args, ValueEnum};
-use psbt_tools::display::{escape, hash_words, hex};
-use psbt_tools::qr::{self, Frames, Version};
+use clap::Args;
+use psbt_tools::display::{hash_words, hex};
+use psbt_tools::qr::Version;
 use psbt_tools::show::{
-    Content, DEFAULT_FRAMES_PER_SECOND, DEFAULT_VERSION, MAX_FRAMES_PER_SECOND, Symbol, gif, live, png,
-    series, svg,
+    Codes, Content, DEFAULT_FRAMES_PER_SECOND, DEFAULT_VERSION, Form, Pictures, live, parse_fps,
+    parse_version,
 };
 use psbt_tools::{Error, files};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Shows a file as QR codes, one after the other, until a key ends it: a PSBT, a transaction, a descriptor, anything.
@@ -26,14 +26,16 @@ pub struct Arguments {
     file: PathBuf,
     /// How the payload is written; Coldcard Q reads bbqr only, most others ur
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "ur")]
-    format: Format,
+    format: Form,
     /// How dense the codes are, 1 to 40; 20 unless given, or the densest that the terminal shows
-    #[arg(long, value_name = "V", value_parser = version)]
+    #[arg(long, value_name = "V", value_parser = parse_version)]
     version: Option<Version>,
     /// Codes a second; no more than half of what the other side's camera sees
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_FRAMES_PER_SECOND,
-        value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_FRAMES_PER_SECOND)))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_FRAMES_PER_SECOND, value_parser = parse_fps())]
     fps: u8,
+    /// Show it in the terminal, as it is done unless pictures are written
+    #[arg(long, conflicts_with = "pictures")]
+    terminal: bool,
     /// Write one PNG a code into this folder instead
     #[arg(long, value_name = "DIR", group = "pictures")]
     png: Option<PathBuf>,
@@ -48,89 +50,43 @@ pub struct Arguments {
     pub json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// Uniform resources
-    Ur,
-    /// Coinkite's format
-    Bbqr,
+impl Arguments {
+    fn pictures(&self) -> Option<Pictures<'_>> {
+        match (&self.png, &self.svg, &self.gif) {
+            (Some(folder), _, _) => Some(Pictures::Png(folder)),
+            (_, Some(folder), _) => Some(Pictures::Svg(folder)),
+            (_, _, Some(file)) => Some(Pictures::Gif(file, self.fps)),
+            (None, None, None) => None,
+        }
+    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let content = Content::of(files::read(&arguments.file, files::DEFAULT_LIMIT)?)?;
-    let (format, format_word) = match arguments.format {
-        Format::Ur => (qr::Format::Ur, "ur"),
-        Format::Bbqr => (qr::Format::Bbqr, "bbqr"),
+    let form = arguments.format;
+    let Some(pictures) = arguments.pictures().filter(|_| !arguments.terminal) else {
+        live(&content, form, arguments.version, arguments.fps)?;
+        return Ok(ExitCode::SUCCESS);
     };
-    let pictures = match (&arguments.png, &arguments.svg, &arguments.gif) {
-        (Some(folder), _, _) => Pictures::Folder(folder, "png", png),
-        (_, Some(folder), _) => Pictures::Folder(folder, "svg", |symbol| Ok(svg(symbol).into_bytes())),
-        (_, _, Some(file)) => Pictures::Moving(file, arguments.fps),
-        (None, None, None) => {
-            live(&content, format, arguments.version, arguments.fps)?;
-            return Ok(ExitCode::SUCCESS);
-        }
+    let version = match arguments.version {
+        Some(version) => version,
+        None => form.version(&content, Version::new(DEFAULT_VERSION).ok_or_else(none)?)?,
     };
-    let version = arguments.version.or(Version::new(DEFAULT_VERSION)).ok_or_else(none)?;
-    let frames = Frames::new(format, content.kind(), content.bytes(), version)?;
-    let symbols = series(&frames, version);
-    let codes = symbols.len();
-    let name = pictures.write(symbols)?;
-    let (sha256, parts) = (content.sha256(), frames.parts());
+    let codes = Codes::new(&content, form, version)?;
+    let (parts, count) = (codes.parts(), pictures.write(&codes)?);
+    let sha256 = content.sha256();
     if arguments.json {
         let about = json!({
-            "format": format_word, "version": version.number(), "parts": parts, "codes": codes,
+            "format": form.word(), "version": version.number(), "parts": parts, "codes": count,
             "bytes": content.bytes().len(), "sha256": hex(&sha256), "words": hash_words(&sha256),
         });
         println!("{about}");
     } else {
-        let noun = if codes == 1 { "code" } else { "codes" };
-        println!("{name}: {codes} {noun} of version {}, least to see {parts}", version.number());
+        let noun = if count == 1 { "code" } else { "codes" };
+        println!("{}: {count} {noun} of version {}, least to see {parts}", pictures.name(), version.number());
         println!("{}", hash_words(&sha256));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where the pictures go.
-enum Pictures<'a> {
-    /// A folder, the ending of the names, and what draws one.
-    Folder(&'a Path, &'static str, fn(&Symbol) -> Result<Vec<u8>, Error>),
-    /// A file, and its codes a second.
-    Moving(&'a Path, u8),
-}
-
-impl Pictures<'_> {
-    /// Writes them; gives the name for a person.
-    fn write(self, symbols: impl Iterator<Item = Result<Symbol, Error>>) -> Result<String, Error> {
-        let path = match self {
-            Pictures::Folder(folder, ending, draw) => {
-                create(folder)?;
-                for (number, symbol) in (1_u32..).zip(symbols) {
-                    let path = folder.join(format!("{number:04}.{ending}"));
-                    files::write_new(&path, &draw(&symbol?)?, 0o644)?;
-                }
-                folder
-            }
-            Pictures::Moving(file, fps) => {
-                files::write_new(file, &gif(symbols, fps)?, 0o644)?;
-                file
-            }
-        };
-        Ok(escape(&path.to_string_lossy()))
-    }
-}
-
-/// Makes a folder that must be new, so that the pictures of two payloads never get into one.
-fn create(folder: &Path) -> Result<(), Error> {
-    let name = escape(&folder.to_string_lossy());
-    std::fs::create_dir(folder).map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::Exists(name),
-        _ => Error::Write { name, source },
-    })
-}
-
-fn version(text: &str) -> Result<Version, String> {
-    text.parse().ok().and_then(Version::new).ok_or_else(|| "expected 1 to 40".to_owned())
 }
 
 fn none() -> Error {

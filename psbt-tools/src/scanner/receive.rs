@@ -1,0 +1,272 @@
+//! From the first frame to the payload.
+
+use super::MAX_PICTURE_LEN;
+use super::failure::Failure;
+use super::from::From;
+use super::interrupt::Interrupt;
+use super::notice::{Notice, furthest};
+use super::resume::Resume;
+use super::session::Session;
+use super::source::{Piece, Raw, Stream, name, pictures};
+use super::tape::Tape;
+use crate::camera::{Camera, Frame};
+use crate::qr::{Diagnosis, Payload, State, StreamProgress};
+use crate::{Error, files};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The program that runs, which starts itself as the child.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// How often a long scan keeps its codes, in case that the machine or the program falls.
+const KEEP: Duration = Duration::from_secs(5);
+
+/// How often a camera that gives no frame lets the scan look for Ctrl-C.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The payload. It is hostile as any file.
+    pub payload: Payload,
+    /// Pictures that were named or in named folders.
+    pub pictures: u64,
+    /// Frames that were looked at.
+    pub frames: u64,
+    /// Codes that were read.
+    pub codes: u64,
+    /// Pictures and frames that were not read.
+    pub lost: u64,
+}
+
+/// Reads codes until a payload is whole, all pictures were looked at, or Ctrl-C is pressed. The program must call
+/// [`super::serve`] when its first argument is [`super::CHILD_ARGUMENT`].
+///
+/// # Errors
+/// [`Error::Scan`] with the reason why there is no payload, and files that cannot be read or written.
+pub fn receive(from: &From, notice: &mut dyn FnMut(&Notice)) -> Result<Received, Error> {
+    let interrupt = Interrupt::watched().map_err(Failure::Start)?;
+    let mut keeper = Keeper::open(from.resume.as_deref())?;
+    let mut session = Session::new(Path::new(PROGRAM), interrupt, notice);
+    if let Some(texts) = keeper.texts.take().filter(|texts| !texts.is_empty()) {
+        session.go_on(texts);
+    }
+    let mut pictures = 0;
+    let received =
+        look(from, &mut session, &mut keeper, &mut pictures).and_then(|()| payload(from, &mut session));
+    match received {
+        Ok(payload) => {
+            keeper.done()?;
+            let Session { frames, codes, lost, .. } = session;
+            Ok(Received { payload, pictures, frames, codes, lost })
+        }
+        Err(error) => {
+            keeper.keep_after(&error, &session)?;
+            Err(error)
+        }
+    }
+}
+
+fn look(
+    from: &From,
+    session: &mut Session<'_>,
+    keeper: &mut Keeper,
+    pictures: &mut u64,
+) -> Result<(), Error> {
+    if let Some(device) = &from.camera {
+        return camera(Camera::open(device)?, session, keeper);
+    }
+    if let Some(path) = &from.video {
+        let stream = Stream::open(path)?;
+        return match from.raw {
+            Some(size) => raw(stream, Raw::new(size), session, keeper),
+            None => video(stream, session, keeper),
+        };
+    }
+    look_at_pictures(&from.picture, session, keeper, pictures)
+}
+
+fn camera(mut camera: Camera, session: &mut Session<'_>, keeper: &mut Keeper) -> Result<(), Error> {
+    let name = camera.name().to_owned();
+    let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    while !session.is_interrupted() && !has_enough(session) {
+        match camera.next(LOOK)? {
+            Some(Frame::Luma { width, height, pixels }) => {
+                session.luma(&name, side(width), side(height), pixels)?;
+            }
+            Some(Frame::Jpeg(bytes)) => session.jpeg(&name, bytes)?,
+            None => {}
+        }
+        keeper.now_and_then(session)?;
+    }
+    Ok(())
+}
+
+fn look_at_pictures(
+    paths: &[PathBuf],
+    session: &mut Session<'_>,
+    keeper: &mut Keeper,
+    count: &mut u64,
+) -> Result<(), Error> {
+    for path in pictures(paths)? {
+        if session.is_interrupted() {
+            break;
+        }
+        let bytes = files::read(&path, MAX_PICTURE_LEN)?;
+        *count = count.saturating_add(1);
+        session.picture(&name(&path), bytes)?;
+        keeper.now_and_then(session)?;
+    }
+    Ok(())
+}
+
+fn video(mut stream: Stream, session: &mut Session<'_>, keeper: &mut Keeper) -> Result<(), Error> {
+    let mut tape = Tape::new(stream.name().to_owned());
+    while !session.is_interrupted() && !has_enough(session) {
+        match stream.next(usize::MAX)? {
+            Piece::Bytes(bytes) => session.video(&mut tape, &bytes)?,
+            Piece::Pause => {}
+            Piece::End => break,
+        }
+        keeper.now_and_then(session)?;
+    }
+    Ok(())
+}
+
+fn raw(
+    mut stream: Stream,
+    mut raw: Raw,
+    session: &mut Session<'_>,
+    keeper: &mut Keeper,
+) -> Result<(), Error> {
+    let size = raw.size;
+    while !session.is_interrupted() && !has_enough(session) {
+        match stream.next(raw.missing())? {
+            Piece::Bytes(bytes) => {
+                if let Some(pixels) = raw.add(&bytes) {
+                    session.luma(stream.name(), size.width, size.height, pixels)?;
+                }
+            }
+            Piece::Pause => {}
+            Piece::End => break,
+        }
+        keeper.now_and_then(session)?;
+    }
+    Ok(())
+}
+
+/// Whether what moves can end: a payload is whole, and no other was in view with it for a while.
+fn has_enough(session: &Session<'_>) -> bool {
+    let last = session.last();
+    let is_alone = !matches!(last.progress.diagnosis, Some(Diagnosis::SeveralStreams(_)));
+    last.are_several || last.is_whole && is_alone
+}
+
+/// The only payload.
+fn payload(from: &From, session: &mut Session<'_>) -> Result<Payload, Error> {
+    let last = session.last();
+    let streams = &last.progress.streams;
+    let is_moving = from.picture.is_empty();
+    let is_ready = |stream: &&StreamProgress| matches!(stream.state, State::Joined | State::Confirming);
+    let confirming = streams.iter().filter(|stream| stream.state == State::Confirming).count();
+    let are_several = last.are_several
+        || streams.iter().filter(is_ready).count() > 1 && confirming > 0
+        || is_moving && last.is_whole && !has_enough(session);
+    if are_several {
+        return Err(Failure::Several(named(streams)).into());
+    }
+    if session.is_interrupted() && !last.is_whole {
+        let (what, hint) = (so_far(session), from.how_to_go_on());
+        return Err(Failure::Interrupted { what, hint }.into());
+    }
+    let is_any = furthest(streams).is_some();
+    if let Some(payload) = session.end()? {
+        return Ok(payload);
+    }
+    if !is_any {
+        return Err(Failure::Nothing(so_far(session)).into());
+    }
+    Err(Failure::PartsMissing { what: so_far(session), hint: from.how_to_go_on() }.into())
+}
+
+impl From {
+    fn how_to_go_on(&self) -> String {
+        match &self.resume {
+            Some(path) => format!("go on with `--resume {}`: what was read is kept there", name(path)),
+            None if !self.picture.is_empty() => {
+                "name pictures of the other parts as well, all together".to_owned()
+            }
+            None => "scan again; with `--resume FILE` a scan goes on where it ended".to_owned(),
+        }
+    }
+}
+
+/// How far it came, for a person.
+fn so_far(session: &Session<'_>) -> String {
+    let (frames, progress) = (session.frames, &session.last().progress);
+    match furthest(&progress.streams) {
+        Some(best) if best.rank == best.parts => format!(
+            "all {} parts are known, but they have no check sum, and one of before must be seen again",
+            best.parts
+        ),
+        Some(best) => format!(
+            "{} of {} parts are known, from {} codes in {frames} frames",
+            best.rank, best.parts, session.codes
+        ),
+        None => format!(
+            "no payload in {frames} frames: {} codes that are not read here, {} broken ones",
+            progress.foreign, progress.faulty
+        ),
+    }
+}
+
+/// `UR psbt of 12 parts, BBQr psbt of 5 parts`.
+fn named(streams: &[StreamProgress]) -> String {
+    let one = |stream: &StreamProgress| {
+        let parts = if stream.parts == 1 { "1 part".to_owned() } else { format!("{} parts", stream.parts) };
+        format!("{} by {} in {parts}", stream.kind, stream.format)
+    };
+    let alive = streams.iter().filter(|stream| stream.state != State::Broken);
+    alive.map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The file that a scan goes on from.
+struct Keeper {
+    resume: Option<Resume>,
+    texts: Option<Vec<String>>,
+    last: Instant,
+    kept: usize,
+}
+
+impl Keeper {
+    fn open(path: Option<&Path>) -> Result<Self, Error> {
+        let (resume, texts) = path.map(Resume::open).transpose()?.unzip();
+        let kept = texts.as_ref().map_or(0, Vec::len);
+        Ok(Self { resume, texts, last: Instant::now(), kept })
+    }
+
+    /// Keeps new texts, but not all the time.
+    fn now_and_then(&mut self, session: &Session<'_>) -> Result<(), Error> {
+        if session.kept().len() > self.kept && self.last.elapsed() > KEEP {
+            self.keep(session)?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, session: &Session<'_>) -> Result<(), Error> {
+        self.last = Instant::now();
+        self.kept = session.kept().len();
+        self.resume.as_mut().map_or(Ok(()), |resume| resume.keep(session.kept()))
+    }
+
+    /// Keeps the texts of a scan that is worth going on with.
+    fn keep_after(&mut self, error: &Error, session: &Session<'_>) -> Result<(), Error> {
+        let is_over =
+            matches!(error, Error::Scan(Failure::Several(_) | Failure::GivenUp(_) | Failure::Nothing(_)));
+        if !is_over && session.kept().len() > self.kept { self.keep(session) } else { Ok(()) }
+    }
+
+    fn done(self) -> Result<(), Error> {
+        self.resume.map_or(Ok(()), Resume::done)
+    }
+}
