@@ -9,7 +9,7 @@ use policies::id::VaultId;
 use policies::identity::{PublicKey, SshSig};
 use policies::request::{Recipient, payment_number};
 use policies::wallet::{Branch, Keypath, Wallet};
-use psbt_tools::display::hex;
+use psbt_tools::display::{hash_words, hex};
 use psbt_tools::manifest::Manifest;
 use psbt_tools::money::Feerate;
 use serde_json::{Value, json};
@@ -53,6 +53,7 @@ pub fn review_json(shown: &Shown<'_>) -> Value {
         "file": shown.file,
         "manifest": shown.manifest.map(Manifest::to_json),
         "sha256": hex(&shown.sha256),
+        "words": hash_words(&shown.sha256),
         "spend_id": review.spend.to_string(),
         "unsigned_txid": review.unsigned_txid.to_string(),
         "wallet": review.wallet,

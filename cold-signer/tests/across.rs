@@ -7,8 +7,9 @@ mod common;
 use bitcoin::hashes::{Hash, sha256};
 use camera_device::{DEVICE, FakeCamera};
 use common::laptop::{Laptop, code};
-use common::terminal::{honest, play_on};
+use common::terminal::{Act, honest, play_on};
 use psbt_tools::display::{hash_words, hex};
+use psbt_tools::document::{Document, Encoding};
 use psbt_tools::qr::Version;
 use psbt_tools::show::{Codes, Content, Form, Pictures, Symbol};
 use serde_json::Value;
@@ -67,6 +68,7 @@ fn a_payment_comes_and_leaves_in_the_format_of_its_question() {
         let words = hash_words(&sha256(&laptop, "a.psbt"));
         assert!(told.lines().nth(1).unwrap().ends_with(&words), "{told}");
         assert_eq!(json["qr"]["words"], hash_words(&sha256(&laptop, &out)));
+        assert_eq!((&json["words"], &json["out_words"]), (&words.into(), &json["qr"]["words"]));
         assert_eq!(carried(&laptop, &leave)["sha256"], hex(&sha256(&laptop, &out)), "{word}");
         assert_eq!(laptop.transaction(&out).compute_txid().to_string(), json["unsigned_txid"]);
     }
@@ -75,6 +77,23 @@ fn a_payment_comes_and_leaves_in_the_format_of_its_question() {
     let json = laptop.done(&sign);
     assert_eq!((&json["qr"]["format"], &json["out"]), (&"bbqr".into(), &Value::Null));
     assert!(!laptop.path("a-signed.psbt").exists(), "without -o nothing is written");
+}
+
+#[test]
+fn a_payment_in_text_is_written_as_text_and_shown_in_binary() {
+    let (laptop, spend) = laptop();
+    let binary = std::fs::read(laptop.path("a.psbt")).unwrap();
+    for encoding in [Encoding::Base64, Encoding::Hex] {
+        let [file, out, leave] = ["a", "signed", "leave"].map(|name| format!("{name}-{encoding:?}"));
+        std::fs::write(laptop.path(&file), encoding.encode_bytes(binary.clone())).unwrap();
+        let json = laptop.done(&["sign", &file, "--consent", &spend, "-o", &out, "--png", &leave]);
+        assert_eq!(json["out_words"], hash_words(&sha256(&laptop, &out)));
+        let written = Document::parse(std::fs::read(laptop.path(&out)).unwrap()).unwrap();
+        assert_eq!(written.encoding(), encoding);
+        let carries = sha256::Hash::hash(written.psbt_bytes()).to_byte_array();
+        assert_eq!(json["qr"]["words"], hash_words(&carries));
+        assert_eq!(carried(&laptop, &leave)["sha256"], hex(&carries));
+    }
 }
 
 #[test]
@@ -213,4 +232,54 @@ fn a_descriptor_leaves_as_one_and_a_registered_wallet_comes_by_codes() {
     let shown = other.done(&["export", "--wallet", "office", "--format", "descriptor", "--png", "wallet"]);
     assert_eq!(shown["qr"]["format"], "ur");
     assert!(Path::new(&other.path("wallet/0001.png")).exists());
+}
+
+#[test]
+fn a_signal_ends_what_is_shown_and_leaves_the_terminal_as_it_was() {
+    let (laptop, _) = laptop();
+    pictures(&laptop, "a.psbt", Form::Ur, "come");
+    let show = "export --wallet main --format descriptor --qr";
+    // A scan first: what it left behind must not end the program while something is shown.
+    let lines = ["review --picture come", show, show, show];
+    // Each screen is drawn again and again: what ends it is sent once.
+    let mut ends = vec!["TERM", "q", "INT"];
+    let mut next = lines.iter();
+    let (mut is_shown, mut after) = (false, Vec::new());
+    let (status, screen) = play_on(&laptop, (60, 110), &["shell"], |_, screen| {
+        if screen.contains("+ - density") {
+            let end = if is_shown { None } else { ends.pop() };
+            is_shown = true;
+            return match end {
+                Some("q") => Act::Type("q".to_owned()),
+                Some(signal) => Act::Signal(signal),
+                None => Act::Type(String::new()),
+            };
+        }
+        if screen.contains("  q quit") {
+            return Act::Type("q".to_owned());
+        }
+        if is_shown {
+            after.push(screen.to_owned());
+            is_shown = false;
+        }
+        Act::Type(next.next().map_or("quit", |line| line).to_string())
+    });
+    // SIGINT ended the first one and locked the vault; the second was seen whole; SIGTERM ended the third and the program.
+    assert_eq!(status.code(), Some(0), "{screen}");
+    let [first, second] = after.as_slice() else { panic!("{after:?}") };
+    assert!(first.contains("error: interrupted") && !first.contains("shown as"), "{first}");
+    assert!(first.contains("Ctrl-C: the vault is locked"), "{first}");
+    assert!(second.contains("shown as QR codes") && !second.contains("interrupted"), "{second}");
+    let third = screen.rsplit("\x1b[?1049l").next().unwrap();
+    assert!(third.contains("error: interrupted") && !third.contains("shown as"), "{third}");
+    assert!(third.ends_with("the vault is locked\r\n"), "{third}");
+    assert!(ends.is_empty());
+
+    // Of one command it is the exit code that says so.
+    let (mut sent, words) = (false, ["export", "--wallet", "main", "--format", "descriptor", "--qr"]);
+    let (status, screen) = play_on(&laptop, (60, 110), &words, |_, _| {
+        if std::mem::replace(&mut sent, true) { Act::Type(String::new()) } else { Act::Signal("TERM") }
+    });
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert!(screen.contains("error: interrupted") && !screen.contains("shown as"), "{screen}");
 }

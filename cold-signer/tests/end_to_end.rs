@@ -14,6 +14,7 @@ use policies::identity::Namespace;
 use policies::permit::{Permit, PermitStatement, PermitVault, Receipt};
 use policies::request::{Recipient, Request, SignedRequest};
 use policies::spend::{Spend, SpendOutput, SpendParts};
+use psbt_tools::display::words_of;
 use psbt_tools::envelope::{Envelope, Kind};
 use serde_json::{Value, json};
 
@@ -34,6 +35,7 @@ fn a_standalone_key_signs_what_was_reviewed_and_nothing_else() {
         assert_eq!(review["permit"], Value::Null);
         let document = std::fs::read(laptop.path(&request)).unwrap();
         assert_eq!(review["sha256"], bitcoin::hashes::sha256::Hash::hash(&document).to_string());
+        assert_eq!(review["words"], words_of(&document));
 
         let (exit, refusal) = laptop.run(&["sign", &request]);
         assert_eq!((exit, code(&refusal)), (4, "no-consent"));
@@ -44,6 +46,10 @@ fn a_standalone_key_signs_what_was_reviewed_and_nothing_else() {
         let consent = spend.id().to_string();
         let done = laptop.done(&["sign", &request, "--consent", &consent]);
         assert_eq!((&done["signatures"], &done["signed_before"]), (&1.into(), &false.into()));
+        let written = std::fs::read(laptop.path(&signed)).unwrap();
+        assert_eq!((&done["sha256"], &done["words"]), (&review["sha256"], &review["words"]));
+        assert_eq!(done["out_sha256"], bitcoin::hashes::sha256::Hash::hash(&written).to_string());
+        assert_eq!(done["out_words"], words_of(&written));
         let transaction = laptop.transaction(&signed);
         assert_eq!(transaction.compute_txid(), spend.unsigned_txid());
 

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use bitcoin::Network;
+use bitcoin::hashes::{Hash, sha256};
 use policies::codec::deceives;
 use std::fmt::Write;
 
@@ -54,6 +55,11 @@ pub fn hash_words(sha256: &[u8; 32]) -> String {
         .unwrap_or_default()
 }
 
+/// The [`hash_words`] of a file: of its bytes as they are carried.
+pub fn words_of(bytes: &[u8]) -> String {
+    hash_words(sha256::Hash::hash(bytes).as_byte_array())
+}
+
 /// The network of this word; `mainnet` is an alias of `bitcoin`.
 ///
 /// # Errors
@@ -84,6 +90,9 @@ mod tests {
     #[test]
     fn hash_words_are_the_first_six_of_bip39() {
         assert_eq!(hash_words(&[0x7f; 32]), "legal winner thank year wave sausage");
+        // The SHA-256 of nothing is e3b0c442….
+        let nothing = sha256::Hash::hash(b"").to_byte_array();
+        assert_eq!((words_of(b""), words_of(b"").split(' ').count()), (hash_words(&nothing), 6));
     }
 
     #[test]

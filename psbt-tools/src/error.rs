@@ -105,6 +105,9 @@ pub enum Error {
         /// What to do next.
         hint: String,
     },
+    /// A signal ended what was shown, or its terminal is gone.
+    #[error("interrupted: it was not shown to its end")]
+    Interrupted,
     /// A file that did not come as it was sent, or came to the wrong place.
     #[error("{what}")]
     Transport {
@@ -193,6 +196,7 @@ impl Error {
             Error::Symbol(_) => "symbol".to_owned(),
             Error::Scan(failure) => failure.code().to_owned(),
             Error::Screen { .. } => "screen".to_owned(),
+            Error::Interrupted => "interrupted".to_owned(),
             Error::Camera(_) => "camera".to_owned(),
             Error::Transport { kind, .. } => match kind {
                 Transport::Damaged => "damaged".to_owned(),
@@ -232,6 +236,7 @@ impl Error {
             Error::Symbol(_) => "carry it as a file, and report this",
             Error::Scan(failure) => failure.hint(),
             Error::Screen { hint, .. } => hint,
+            Error::Interrupted => "show it again, until the other side has it whole",
             Error::Camera(camera) => return Some(camera.hint()),
             Error::Transport { kind: Transport::Damaged, .. } => {
                 "take it again from its sender, and compare the hash words on both sides; a program that changes files without \
@@ -275,7 +280,7 @@ impl Error {
             | Error::Transport { .. }
             | Error::NotWritten { .. }
             | Error::NotJoined { .. } => 3,
-            Error::SignaturesMissing(_) => 4,
+            Error::SignaturesMissing(_) | Error::Interrupted => 4,
             Error::Scan(failure) => failure.exit_code(),
         }
     }

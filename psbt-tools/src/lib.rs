@@ -31,6 +31,7 @@ pub mod finalize;
 pub mod form;
 pub mod import;
 pub mod inspection;
+mod interrupt;
 pub mod join;
 pub mod manifest;
 mod maps;
@@ -48,3 +49,4 @@ pub mod usb;
 pub mod wallet_file;
 
 pub use error::{Error, Transport};
+pub use interrupt::is_told_to_end;

@@ -108,7 +108,7 @@ fn nothing_is_overwritten_and_nothing_is_shown_without_a_terminal() {
 }
 
 #[test]
-fn text_stands_in_one_code_as_it_is_and_nothing_else_does() {
+fn a_descriptor_stands_in_one_code_as_it_is_and_nothing_else_does() {
     let (folder, _) = folder(300);
     let descriptor = "wpkh([73c5da0a/84h/0h/0h]xpub/<0;1>/*)#abcdefgh";
     std::fs::write(folder.path().join("wallet.txt"), format!("{descriptor}\n")).unwrap();
@@ -128,9 +128,71 @@ fn text_stands_in_one_code_as_it_is_and_nothing_else_does() {
         assert!(!folder.path().join("refused").exists());
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(refused("payment.psbt").contains("only text goes into a code as it is"));
-    std::fs::write(folder.path().join("long.txt"), "a".repeat(2_954)).unwrap();
+    std::fs::write(folder.path().join("note.txt"), "hello\n").unwrap();
+    for file in ["payment.psbt", "note.txt"] {
+        assert!(refused(file).contains("only descriptors go into a code as they are"));
+    }
+    std::fs::write(folder.path().join("long.txt"), format!("{:a<2954}", "wpkh(")).unwrap();
     assert!(refused("long.txt").contains("a text of 2954 bytes does not fit into one code"));
+}
+
+#[test]
+fn the_words_that_are_shown_are_those_that_a_scan_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let payment = psbt(700, 1);
+    let transaction = "0200000001000000000000000000000000000000000000000000000000000000000000000000000000\
+                       00ffffffff0100000000000000000000000000";
+    let kinds: [(&str, Vec<u8>); 11] = [
+        ("psbt", payment.clone()),
+        ("psbt", format!("{}\n", data_encoding::BASE64.encode(&payment)).into_bytes()),
+        ("psbt", format!("{}\n", data_encoding::HEXLOWER.encode(&payment)).into_bytes()),
+        ("transaction", data_encoding::HEXLOWER.decode(transaction.as_bytes()).unwrap()),
+        ("transaction", format!("{transaction}\n").into_bytes()),
+        ("descriptor", b"\nwpkh([73c5da0a/84h/0h/0h]xpub/<0;1>/*)#abcdefgh\r\n".to_vec()),
+        ("descriptor", b"wpkh(xpub/0/*)\nwpkh(xpub/1/*)\n".to_vec()),
+        ("descriptor", b"wsh(sortedmulti(2,@0/**,@1/**))\n".to_vec()),
+        ("json", b"{\"wallet\": \"main\"}\n".to_vec()),
+        ("text", b"hello\n\n".to_vec()),
+        ("bytes", [psbt_tools::reply::MAGIC, &qr_data::noise(600, 3)].concat()),
+    ];
+    let told = |arguments: &[&str]| {
+        let output = Command::new(PROGRAM).args(arguments).current_dir(folder.path()).output().unwrap();
+        let json = serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+        (output.status.code(), json)
+    };
+    for (at, (kind, bytes)) in kinds.iter().enumerate() {
+        let file = format!("file-{at}");
+        std::fs::write(folder.path().join(&file), bytes).unwrap();
+        for form in ["ur", "bbqr", "text"] {
+            let out = format!("{form}-{at}");
+            let (exit, shown) =
+                told(&["qr", "show", &file, "--format", form, "--version", "15", "--png", &out, "--json"]);
+            if form == "text" && *kind != "descriptor" {
+                assert_eq!((exit, folder.path().join(&out).exists()), (Some(3), false), "{kind}");
+                continue;
+            }
+            let (exit, scanned) = told(&["qr", "scan", &out, "--json"]);
+            assert_eq!(exit, Some(0), "{kind} {form}: {scanned}");
+            assert_eq!(scanned["kind"], *kind, "{form}");
+            for key in ["words", "sha256", "bytes"] {
+                assert_eq!(shown[key], scanned[key], "{kind} {form}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_fault() {
+    let (folder, _) = folder(300);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(PROGRAM)
+        .args(["qr", "show", "payment.psbt", "--png", "out"])
+        .current_dir(folder.path())
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
 }
 
 /// A terminal of so many lines and columns: the side that a person has, and the program's.
@@ -213,15 +275,17 @@ fn play(
             pressed += 1;
         }
     }
-    assert!(child.wait().unwrap().success());
+    let is_ended = keys.bytes().any(|key| key == TERMINATE);
+    assert_eq!(child.wait().unwrap().code(), Some(if is_ended { 4 } else { 0 }));
     let modes = tcgetattr(&slave).unwrap().local_modes;
     assert!(
         modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG),
         "the terminal is as it was"
     );
     let text = String::from_utf8(seen).unwrap();
-    assert!(text.ends_with("\x1b[?1049l"), "the other screen was left");
-    text.split("\x1b[?2026h").skip(1).map(str::to_owned).collect()
+    let (screens, after) = text.split_once("\x1b[?1049l").expect("the other screen was left");
+    assert_eq!(after.starts_with("error: interrupted"), is_ended, "{after}");
+    screens.split("\x1b[?2026h").skip(1).map(str::to_owned).collect()
 }
 
 fn joined(screens: &[String]) -> Payload {

@@ -157,7 +157,7 @@ fn a_reply_is_small_and_recognised_in_every_encoding() {
         let named = psbt_tools::document::Document::parse(bytes).unwrap_err();
         assert!(named.to_string().starts_with("this is a reply"), "{named}");
         let says = reply.lines();
-        assert!(says[0].starts_with("says: from vault "), "{says:?}");
+        assert!(says[0].starts_with("says: from \"vault "), "{says:?}");
         assert_eq!(reply.to_json()["spend_id"], payment.spend().id().to_string());
     }
 }

@@ -5,7 +5,7 @@ use cold_wire::{Replaced, Review, Voucher};
 use policies::check::{Finding, Outcome};
 use policies::request::{Recipient, payment_number};
 use policies::text::utc_text;
-use psbt_tools::display::{address_text, escape, escape_bytes, hex};
+use psbt_tools::display::{address_text, escape, escape_bytes, hash_words, hex};
 use psbt_tools::manifest::Manifest;
 use psbt_tools::money::{Feerate, amount_text};
 
@@ -210,6 +210,7 @@ pub fn finding_lines(finding: &Finding) -> Vec<String> {
 pub fn identifiers(review: &Review, sha256: [u8; 32]) -> Vec<String> {
     vec![
         field("File SHA-256", &hex(&sha256)),
+        field("File words", &hash_words(&sha256)),
         field("Spend", &review.spend.to_string()),
         field("Unsigned txid", &review.unsigned_txid.to_string()),
     ]

@@ -167,7 +167,7 @@ fn what_the_file_says_of_itself_stands_before_what_the_vault_says_and_is_marked(
         Shown { file: "f", manifest: Some(&manifest), sha256: [0; 32], review: &review, live_network: &[] };
     let text = text(&shown, None);
     let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
-    assert!(at("nobody has proven it") < at("says: from the chief financial officer"));
+    assert!(at("nobody has proven it") < at("says: from \"the chief financial officer\""));
     assert!(at("says: from") < at("Purpose") && at("says: of wallet") < at("PAYS"));
 }
 

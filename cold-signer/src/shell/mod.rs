@@ -95,6 +95,7 @@ impl<'a> Session<'a> {
             }
             match self.obey(&line) {
                 Came::End => break,
+                Came::To(_) if psbt_tools::is_told_to_end() => break,
                 Came::To(_) if interrupted() => {
                     // It reached the vault as well, which is ending.
                     if self.keeper.lock() {

@@ -16,6 +16,8 @@ pub enum Act {
     Interrupt,
     /// Ctrl-D.
     End,
+    /// Sends the program a signal of this name.
+    Signal(&'static str),
     /// Ends the vault's process.
     KillVault,
     /// Closes the terminal.
@@ -120,6 +122,10 @@ pub fn play_typing(
                 Act::Type(text) => terminal.write_all(format!("{text}\r").as_bytes()).unwrap(),
                 Act::Interrupt => terminal.write_all(b"\x03").unwrap(),
                 Act::End => terminal.write_all(b"\x04").unwrap(),
+                Act::Signal(name) => {
+                    let id = child.id().to_string();
+                    assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+                }
                 Act::KillVault => {
                     kill_vault(laptop);
                     // The line editor says nothing by itself: an empty line does no harm elsewhere either.

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::signer::Signer;
-use crate::submission::{one_signed, requests};
+use crate::submission::{claims, one_signed, requests};
 use bitcoin::TxOut;
 use policies::check::{Check, Outcome};
 use policies::codec::Canonical;
@@ -79,10 +79,10 @@ impl Draft {
         Says::about(&terminal(&key.fingerprint()), &self.request)
     }
 
-    /// What is asked, for the person who signs it; before it what the file says of itself.
+    /// What is asked, for the person who signs it; before it the [`claims`].
     pub fn lines(&self) -> Vec<String> {
         let request = &self.request;
-        let mut lines: Vec<String> = self.imported.manifest().iter().flat_map(|m| m.lines()).collect();
+        let mut lines = claims(&self.imported);
         lines.push(format!("{} from wallet {} on {}", request.number(), request.wallet, request.network));
         for Recipient { script, amount } in &request.recipients {
             lines.push(format!("  pay {} to", amount_text(*amount)));

@@ -11,6 +11,7 @@ use policies::permit::Permit;
 use policies::policy::Requester;
 use policies::request::SignedRequest;
 use policies::wallet::Wallet;
+use psbt_tools::display::hash_words;
 use psbt_tools::document::Document;
 use psbt_tools::envelope::{Envelope, Kind};
 use psbt_tools::facts::Facts;
@@ -73,6 +74,13 @@ impl Submission {
         let known = state.wallets().map(|bound| (bound.wallet.network(), bound.wallet.id()));
         Ok(self.imported.manifest().map_or(Ok(()), |manifest| manifest.addressed(known))?)
     }
+}
+
+/// What the file says of itself, before anything else is said of it, and the words by which it is known.
+pub fn claims(imported: &Imported) -> Vec<String> {
+    let words = format!("words: {}", hash_words(&imported.sha256()));
+    let says = imported.manifest().into_iter().flat_map(|manifest| manifest.lines());
+    says.chain([words]).collect()
 }
 
 /// What the chain proves, as it came with a payment.

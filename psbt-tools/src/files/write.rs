@@ -19,6 +19,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// What direct reading wants offset, length and memory to be multiples of, on every common medium.
 const ALIGNMENT: usize = 4096;
 
+/// How many taken temporary names are passed over.
+const ATTEMPTS: usize = 100;
+
 /// Writes a file with this mode under a name that must be free. Gives what the file is, for [`withdraw`].
 pub(super) fn new_file(
     folder: &OwnedFd,
@@ -96,19 +99,35 @@ fn hidden(
     mode: Mode,
     beat: Beat<'_>,
 ) -> Result<Option<Stat>, Obstacle> {
-    let (mut temporary, file) = Temporary::create(folder, mode)?;
-    // Tried while it is empty: what cannot get its name need not be written.
-    match temporary.publish(OsStr::new(&temporary_name())) {
-        Ok(()) => {}
-        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::MLINK) => return Ok(None),
-        Err(errno) => return Err(errno.into()),
+    if !can_publish(folder, mode)? {
+        return Ok(None);
     }
+    let (mut temporary, file) = Temporary::create(folder, mode)?;
     fill(&file, bytes, beat)?;
     let file = closed_and_opened(folder, &temporary.name, file)?;
     reads_back(&file, bytes, beat)?;
     temporary.publish(name)?;
     temporary.is_published = true;
     Ok(Some(fstat(&file)?))
+}
+
+/// Whether a file here gets its name later without replacing another. Tried with an empty one of its own: on some file systems
+/// in user space what once had two names is read through the wrong one.
+fn can_publish(folder: &OwnedFd, mode: Mode) -> Result<bool, Obstacle> {
+    let (mut trial, file) = Temporary::create(folder, mode)?;
+    drop(file);
+    for _ in 0..ATTEMPTS {
+        match trial.publish(OsStr::new(&temporary_name())) {
+            Ok(()) => return Ok(true),
+            // What an earlier process of this number left behind.
+            Err(Errno::EXIST) => {}
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::MLINK) => {
+                return Ok(false);
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Obstacle::Exists)
 }
 
 /// Writes under the name itself, made exclusively: all that is left on some file systems in user space (FAT). A kill
@@ -153,7 +172,7 @@ struct Temporary<'a> {
 
 impl<'a> Temporary<'a> {
     fn create(folder: &'a OwnedFd, mode: Mode) -> Result<(Self, File), Obstacle> {
-        for _ in 0..100 {
+        for _ in 0..ATTEMPTS {
             let name = temporary_name();
             match openat(folder, &name, EXCLUSIVE, mode) {
                 Ok(descriptor) => {

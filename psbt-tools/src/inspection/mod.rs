@@ -8,7 +8,7 @@ use crate::checks::amounts::signed_weight;
 use crate::checks::coins::Coin;
 use crate::checks::ownership::Ownership;
 use crate::checks::signatures::{self, Signed};
-use crate::display::hex;
+use crate::display::{hash_words, hex};
 use crate::document::Document;
 use crate::finalize::next_role;
 use crate::form::Form;
@@ -171,6 +171,7 @@ impl Inspection {
         let mut object = Map::new();
         let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
         put("sha256", hex(&self.sha256).into());
+        put("words", hash_words(&self.sha256).into());
         put("manifest", self.manifest.as_ref().map(Manifest::to_json).into());
         put("psbt_version", self.psbt_version.into());
         put("network", self.network.to_string().into());

@@ -17,13 +17,16 @@ use crate::{Error, reply, strict};
 use bitcoin::{Network, Psbt};
 use digest::Digest;
 use policies::codec::{Canonical, CodecError, Decoder, Encoder};
-use policies::id::{RequestId, WalletId};
-use policies::request::SignedRequest;
+use policies::id::WalletId;
+use policies::request::{Request, SignedRequest};
 use policies::spend::Spend;
 use serde_json::{Value, json};
 
 /// Longest name of a sender, in bytes.
 pub const MAX_SENDER_LEN: usize = 160;
+
+/// Columns of a piece of a stranger's text: with what stands before it a line of the narrowest terminal.
+const MAX_COLUMNS: usize = 60;
 
 /// A claim about a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,14 +70,18 @@ pub fn checked(bytes: &[u8], psbt: &Psbt) -> Result<Option<Manifest>, Error> {
         }
         return Err(manifest.damaged(&found));
     }
-    let requests: Vec<RequestId> = envelope
+    let requests: Vec<Request> = envelope
         .get(Kind::Request)
         .filter_map(|bytes| SignedRequest::from_bytes(bytes).ok())
-        .map(|signed| signed.request.id())
+        .map(|signed| signed.request)
         .collect();
-    if let Some(claimed) = manifest.says.request.filter(|claimed| !requests.contains(claimed)) {
-        let inside = requests.first().map_or_else(|| "there is none".to_owned(), ToString::to_string);
+    let Some(claimed) = manifest.says.request else { return Ok(Some(manifest)) };
+    let Some(request) = requests.iter().find(|request| request.id() == claimed) else {
+        let inside = requests.first().map_or_else(|| "there is none".to_owned(), |r| r.id().to_string());
         return Err(contradicts(format!("it is for request {claimed}, and in the file: {inside}")));
+    };
+    if !manifest.says.fits(request) {
+        return Err(contradicts("its purpose is not the request's".to_owned()));
     }
     Ok(Some(manifest))
 }
@@ -125,8 +132,9 @@ impl Manifest {
         Err(Error::Transport {
             kind: Transport::OtherWallet,
             what: format!(
-                "this is somebody else's file: it says that it is of the wallet {wallet} on {network}, by {sender}, and no \
-                 such wallet is known here"
+                "this is somebody else's file: it says that it is of the wallet {wallet} on {network}, from {}, and no \
+                 such wallet is known here",
+                quoted(sender).concat()
             ),
         })
     }
@@ -146,12 +154,18 @@ impl Manifest {
         )))
     }
 
-    /// What it claims, for people: who, what for, whose, which. All text in it is fit for a screen.
+    /// What it claims, for people: who, what for, whose, which. Text of strangers is quoted, and no line of it is so long that
+    /// its rest could begin a line of the screen like a word of ours.
     pub fn lines(&self) -> Vec<String> {
         let Says { sender, purpose, network, wallet, request } = &self.says;
-        let mut lines = vec![format!("says: from {sender}")];
-        if !purpose.is_empty() {
-            lines.push(format!("says: for \"{}\"", crate::display::escape(purpose)));
+        let mut lines = Vec::new();
+        let texts = [("from", sender), ("for", purpose)];
+        for (word, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            let pieces = quoted(text).into_iter().enumerate();
+            lines.extend(pieces.map(|(at, piece)| match at {
+                0 => format!("says: {word} {piece}"),
+                _ => format!("says:   {piece}"),
+            }));
         }
         lines.push(format!("says: of wallet {wallet} on {network}"));
         lines.extend(request.map(|request| format!("says: for request {request}")));
@@ -227,6 +241,26 @@ fn only(envelope: &Envelope) -> Result<Option<Manifest>, Error> {
             .map_err(|error| contradicts(format!("it is malformed: {error}"))),
         (Some(_), Some(_)) => Err(contradicts("there are several".to_owned())),
     }
+}
+
+/// Text of strangers in quotes and pieces, its blanks one at a time. A piece ends at a blank where it has one; a character
+/// beyond ASCII counts as two columns.
+fn quoted(text: &str) -> Vec<String> {
+    let columns = |text: &str| text.chars().map(|c| if c.is_ascii() { 1 } else { 2_usize }).sum::<usize>();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (mut pieces, mut piece) = (Vec::new(), String::new());
+    for c in format!("\"{}\"", crate::display::escape(&text)).chars() {
+        piece.push(c);
+        if columns(&piece) > MAX_COLUMNS {
+            let at = piece
+                .rfind(' ')
+                .map_or_else(|| piece.len().saturating_sub(c.len_utf8()), |at| at.saturating_add(1));
+            let rest = piece.split_off(at);
+            pieces.push(std::mem::replace(&mut piece, rest));
+        }
+    }
+    pieces.push(piece);
+    pieces
 }
 
 fn contradicts(reason: String) -> Error {

@@ -42,6 +42,11 @@ impl Says {
         Self::new(sender, request.network, request.wallet).asked(request)
     }
 
+    /// Whether it says of the request's purpose what [`Says::asked`] does.
+    pub(super) fn fits(&self, request: &Request) -> bool {
+        self.purpose == fit(&request.purpose, MAX_PURPOSE_LEN)
+    }
+
     /// Who says so.
     pub fn sender(&self) -> &str {
         &self.sender

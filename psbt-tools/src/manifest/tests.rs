@@ -2,7 +2,8 @@ use super::*;
 use crate::document::Encoding;
 use bitcoin::hashes::{Hash, sha256};
 use bitcoin::hex::FromHex;
-use policies::id::WalletId;
+use bitcoin::{Amount, OutPoint};
+use policies::id::{RequestId, WalletId};
 use proptest::prelude::*;
 
 /// The smallest PSBT: no inputs, no outputs.
@@ -83,6 +84,47 @@ fn a_request_that_is_not_in_the_file_is_refused() {
 }
 
 #[test]
+fn a_purpose_that_is_not_the_requests_is_refused() {
+    let request = Request {
+        network: Network::Regtest,
+        wallet: WalletId::of(b"w"),
+        payment: 1,
+        recipients: vec![],
+        purpose: "invoice 117".to_owned(),
+        max_fee: Amount::ZERO,
+        anchor: OutPoint::null(),
+        created: 1,
+        expires: 2,
+        heads: vec![],
+        replaces: vec![],
+    };
+    let stamped = |says: Says| {
+        let (mut psbt, form) = psbt();
+        let mut envelope = Envelope::default();
+        let signed = SignedRequest { request: request.clone(), signature: None };
+        envelope.insert(Kind::Request, signed.to_bytes()).unwrap();
+        envelope.write(&mut psbt);
+        stamp(&mut psbt, &form, &says).unwrap()
+    };
+    let honest = Says::about("watch-node", &request);
+    assert!(check(&stamped(honest.clone())).unwrap().is_some());
+    let lying = Says { purpose: "a refund to ourselves".to_owned(), ..honest };
+    assert_eq!(check(&stamped(lying)).unwrap_err().code(), "manifest");
+}
+
+#[test]
+fn no_text_of_strangers_begins_a_line_of_the_screen() {
+    let manifest = check(&stamped()).unwrap().unwrap();
+    for text in [format!("desk{}I approve this payment.", " ".repeat(90)), "ä".repeat(70), "x".repeat(150)] {
+        let says = Says { sender: text.clone(), purpose: text, ..says() };
+        for line in (Manifest { says, ..manifest.clone() }).lines() {
+            let columns: usize = line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+            assert!(line.starts_with("says: ") && (columns <= 72 || line.contains("wallet")), "{line}");
+        }
+    }
+}
+
+#[test]
 fn a_wallet_that_is_not_here_is_somebody_elses() {
     let manifest = check(&stamped()).unwrap().unwrap();
     let here = |network, wallet: &[u8]| manifest.addressed([(network, WalletId::of(wallet))].into_iter());
@@ -97,7 +139,7 @@ fn a_wallet_that_is_not_here_is_somebody_elses() {
 fn what_is_shown_is_marked_as_said() {
     let manifest = check(&stamped()).unwrap().unwrap();
     assert!(manifest.lines().iter().all(|line| line.starts_with("says: ")), "{:?}", manifest.lines());
-    for deceiving in ["a\u{202e}b", "a\nb", "a\u{1b}[2J"] {
+    for deceiving in ["a\u{202e}b", "a\nb", "a\u{1b}[2J", "a\u{2800}b", "a\u{fffc}b"] {
         let lying = Manifest { says: Says { sender: deceiving.to_owned(), ..says() }, ..manifest.clone() };
         assert!(Manifest::from_bytes(&lying.to_bytes()).is_err(), "{deceiving:?}");
     }

@@ -1,5 +1,6 @@
 //! What a signer answers with: made from the PSBT as it would be written whole.
 
+use super::key::Place;
 use super::signature::{Signature, ordered};
 use super::{Reply, merge};
 use crate::Error;
@@ -79,8 +80,9 @@ fn signatures_in(asked: &Imported, psbt: &Psbt) -> Result<Vec<Signature>, Error>
         for ((key, leaf), signature) in &input.tap_script_sigs {
             push(key.serialize().to_vec(), Some(*leaf), signature.to_vec());
         }
+        let place = Place::new(input, script);
         for given in &given {
-            let signature = Signature::of(given, input, script);
+            let signature = Signature::of(given, &place);
             found.push(signature.ok_or_else(|| not_written(&format!("a signature at input {number}")))?);
         }
     }

@@ -36,10 +36,26 @@ pub(super) enum Key {
 /// A key, and the leaf that it signs for.
 pub(super) type Named = (Vec<u8>, Option<TapLeafHash>);
 
+/// An input that spends an output with a script, and its leaves, which many signatures may ask for.
+pub(super) struct Place<'a> {
+    input: &'a Input,
+    pub(super) script: &'a Script,
+    leaves: BTreeSet<(TapLeafHash, &'a ScriptBuf)>,
+}
+
+impl<'a> Place<'a> {
+    /// Hashes each leaf once.
+    pub(super) fn new(input: &'a Input, script: &'a Script) -> Self {
+        let leaves = input.tap_scripts.values();
+        let leaves = leaves.map(|(script, version)| (TapLeafHash::from_script(script, *version), script));
+        Self { input, script, leaves: leaves.collect() }
+    }
+}
+
 impl Key {
     /// The shortest name by which this key is found again.
-    pub(super) fn of(input: &Input, script: &Script, (key, leaf): &Named) -> Self {
-        let found = |name: &Key| name.find(input, script).is_some_and(|found| found == (key.clone(), *leaf));
+    pub(super) fn of(place: &Place<'_>, (key, leaf): &Named) -> Self {
+        let found = |name: &Key| name.find(place).is_some_and(|found| found == (key.clone(), *leaf));
         let places = || 0..=u8::MAX;
         let guess = match leaf {
             None if found(&Key::Output) => Some(Key::Output),
@@ -53,8 +69,9 @@ impl Key {
         guess.unwrap_or_else(|| Key::Whole(key.clone(), *leaf))
     }
 
-    /// The key and its leaf in an input that spends an output with this script; `None` when it is not there.
-    pub(super) fn find(&self, input: &Input, script: &Script) -> Option<Named> {
+    /// The key and its leaf there; `None` when it has none by this name.
+    pub(super) fn find(&self, of: &Place<'_>) -> Option<Named> {
+        let Place { input, script, leaves } = of;
         match self {
             Key::Output if script.is_p2tr() => Some((script.as_bytes().get(2..)?.to_vec(), None)),
             Key::Output => {
@@ -71,12 +88,8 @@ impl Key {
                 Some((push(script, ECDSA_LEN, *place)?, None))
             }
             Key::Leaf(prefix, place) => {
-                let leaves = input.tap_scripts.values();
-                let meant: BTreeSet<_> = leaves
-                    .map(|(script, version)| (TapLeafHash::from_script(script, *version), script))
-                    .filter(|(hash, _)| hash.as_byte_array().starts_with(prefix))
-                    .collect();
-                let (Some((hash, script)), 1) = (meant.first(), meant.len()) else { return None };
+                let mut meant = leaves.iter().filter(|(hash, _)| hash.as_byte_array().starts_with(prefix));
+                let (Some((hash, script)), None) = (meant.next(), meant.next()) else { return None };
                 Some((push(script, LEAF_LEN, *place)?, Some(*hash)))
             }
             Key::Whole(key, leaf) => Some((key.clone(), *leaf)),

@@ -1,5 +1,7 @@
 //! A reply put into the PSBT that it answers.
 
+use super::key::Place;
+use super::signature::Signature;
 use super::{Reply, other};
 use crate::Error;
 use crate::import::Imported;
@@ -17,16 +19,20 @@ pub fn merge(base: &Imported, reply: &Reply) -> Result<Vec<u8>, Error> {
     belongs(base, reply)?;
     let completed = base.completed();
     let mut signatures: Vec<InputSignature> = Vec::with_capacity(reply.signatures.len());
-    for signature in &reply.signatures {
-        let at = usize::try_from(signature.input).unwrap_or(usize::MAX);
-        let input = completed.inputs.get(at).zip(base.coins().get(at));
-        let Some((input, coin)) = input else {
-            return Err(no_key(signature.input, "there is no such input"));
+    // They stand in the order of the inputs.
+    for of_one in reply.signatures.chunk_by(|one, other| one.input == other.input) {
+        let Some(Signature { input: number, .. }) = of_one.first() else { continue };
+        let at = usize::try_from(*number).unwrap_or(usize::MAX);
+        let Some((input, coin)) = completed.inputs.get(at).zip(base.coins().get(at)) else {
+            return Err(no_key(*number, "there is no such input"));
         };
-        let Some(output) = &coin.output else { return Err(no_key(signature.input, "its coin is not known")) };
-        let released = signature.released(input, &output.script_pubkey);
-        signatures
-            .push(released.ok_or_else(|| no_key(signature.input, "the PSBT has no such key or leaf there"))?);
+        let Some(output) = &coin.output else { return Err(no_key(*number, "its coin is not known")) };
+        let place = Place::new(input, &output.script_pubkey);
+        for signature in of_one {
+            let released = signature.released(&place);
+            signatures
+                .push(released.ok_or_else(|| no_key(*number, "the PSBT has no such key or leaf there"))?);
+        }
     }
     let receipts: Vec<Vec<u8>> = reply.receipts.iter().map(Canonical::to_bytes).collect();
     base.answered(&signatures, &receipts)

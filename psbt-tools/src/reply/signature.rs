@@ -1,9 +1,8 @@
 //! The signatures of a reply: 64 bytes each, beside two that say for which input and by which key.
 
-use super::key::{Key, Named};
+use super::key::{Key, Named, Place};
 use crate::Error;
-use bitcoin::psbt::Input;
-use bitcoin::{EcdsaSighashType, Script, TapSighashType, ecdsa, secp256k1, taproot};
+use bitcoin::{EcdsaSighashType, TapSighashType, ecdsa, secp256k1, taproot};
 use policies::codec::{CodecError, Decoder, Encoder};
 use policies::signature::InputSignature;
 
@@ -32,9 +31,9 @@ pub(super) struct Signature {
 
 impl Signature {
     /// A signature as the vault releases it; `None` for one of another sighash type, or in another encoding than ours.
-    pub(super) fn of(given: &InputSignature, input: &Input, script: &Script) -> Option<Self> {
+    pub(super) fn of(given: &InputSignature, place: &Place<'_>) -> Option<Self> {
         let named: Named = (given.public_key.clone(), given.leaf);
-        let (compact, all) = if script.is_p2tr() {
+        let (compact, all) = if place.script.is_p2tr() {
             let signature = taproot::Signature::from_slice(&given.signature).ok()?;
             let all = match signature.sighash_type {
                 TapSighashType::Default => false,
@@ -53,19 +52,19 @@ impl Signature {
             }
             (signature.signature.serialize_compact(), true)
         };
-        let key = match (script.is_p2tr(), given.leaf) {
+        let key = match (place.script.is_p2tr(), given.leaf) {
             (true, None) => Key::Output,
-            _ => Key::of(input, script, &named),
+            _ => Key::of(place, &named),
         };
         let signature = Self { input: given.input, key, all, compact };
-        let again = signature.released(input, script)?;
+        let again = signature.released(place)?;
         (again.signature == given.signature).then_some(signature)
     }
 
     /// The signature as the vault released it, with the key that it names; `None` when the input has no such key.
-    pub(super) fn released(&self, input: &Input, script: &Script) -> Option<InputSignature> {
-        let (public_key, leaf) = self.key.find(input, script)?;
-        let signature = if script.is_p2tr() {
+    pub(super) fn released(&self, place: &Place<'_>) -> Option<InputSignature> {
+        let (public_key, leaf) = self.key.find(place)?;
+        let signature = if place.script.is_p2tr() {
             let sighash_type = if self.all { TapSighashType::All } else { TapSighashType::Default };
             let signature = secp256k1::schnorr::Signature::from_slice(&self.compact).ok()?;
             taproot::Signature { signature, sighash_type }.to_vec()

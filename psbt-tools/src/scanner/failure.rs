@@ -34,6 +34,9 @@ pub enum Failure {
     /// Several payloads were seen.
     #[error("several payloads are in view: {0}")]
     Several(String),
+    /// Nothing could be looked at.
+    #[error("{0}")]
+    NoFrame(String),
     /// No code of a payload was seen.
     #[error("{0}")]
     Nothing(String),
@@ -65,7 +68,9 @@ impl Failure {
             Failure::Start(_) => "scanner",
             Failure::Sandbox(_) => "sandbox",
             Failure::Exhausted { lost, .. } => lost.code(),
-            Failure::Unread { .. } | Failure::Nothing(_) | Failure::NoResume(_) => "malformed",
+            Failure::Unread { .. } | Failure::NoFrame(_) | Failure::Nothing(_) | Failure::NoResume(_) => {
+                "malformed"
+            }
             Failure::GivenUp(_) => "frames",
             Failure::Several(_) => "several-payloads",
             Failure::PartsMissing { .. } => "parts-missing",
@@ -86,6 +91,7 @@ impl Failure {
             }
             Failure::GivenUp(_) => "show one code only and begin a new scan",
             Failure::Several(_) => "show one of them only, and begin a new scan",
+            Failure::NoFrame(_) => "name PNG, JPEG or GIF pictures of codes, or a Y4M video",
             Failure::Nothing(_) => "come closer, hold still, and have one code in view at a time",
             Failure::PartsMissing { hint, .. } | Failure::Interrupted { hint, .. } => hint,
             Failure::NoResume(_) => "name the file that the interrupted scan wrote, or a new name",
@@ -100,6 +106,7 @@ impl Failure {
             | Failure::Unread { .. }
             | Failure::GivenUp(_)
             | Failure::Several(_)
+            | Failure::NoFrame(_)
             | Failure::Nothing(_)
             | Failure::NoResume(_) => 3,
             Failure::PartsMissing { .. } | Failure::Interrupted { .. } => 4,

@@ -8,7 +8,6 @@ mod child;
 mod decoder;
 mod failure;
 mod from;
-mod interrupt;
 mod notice;
 mod picture;
 mod process;
@@ -18,6 +17,8 @@ mod session;
 mod source;
 mod status;
 mod tape;
+#[cfg(any(test, fuzzing))]
+mod texts;
 mod video;
 mod watched;
 mod wire;
@@ -31,6 +32,8 @@ pub use picture::luma::{Luma, MAX_PIXELS};
 pub use process::Lost;
 pub use receive::{Received, receive};
 pub use status::Status;
+#[cfg(any(test, fuzzing))]
+pub use texts::texts_of;
 pub use watched::watched;
 
 use crate::sandbox::Limits;
@@ -47,3 +50,11 @@ const LIMITS: Limits = Limits { memory: 256 << 20, seconds: 600 };
 
 /// How a child ends that panicked.
 const PANICKED: i32 = 101;
+
+/// How a frame is looked at.
+type Glance = fn(&mut Decoder, &Luma) -> Look;
+
+/// How the frames of a picture file are looked at.
+fn glance(bytes: &[u8]) -> Glance {
+    if picture::moves(bytes) { Decoder::look } else { Decoder::look_closely }
+}

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// How long one frame may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 
+/// How long a new child may take over all codes so far.
+const REPLAY: Duration = Duration::from_secs(60);
+
 /// How long a child may take until its sandbox is closed.
 const START: Duration = Duration::from_secs(20);
 
@@ -68,6 +71,8 @@ impl Lost {
 pub(super) struct Process {
     child: Child,
     socket: UnixStream,
+    /// How long the order that it carries out may take.
+    wait: Duration,
 }
 
 impl Process {
@@ -85,7 +90,7 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        Ok(Self { child, socket })
+        Ok(Self { child, socket, wait: DEADLINE })
     }
 
     /// Waits until its sandbox is closed.
@@ -95,7 +100,8 @@ impl Process {
 
     /// Gives it an order.
     pub(super) fn order(&mut self, order: &Order) -> Result<(), Lost> {
-        let mut to = BufWriter::new(Timed { socket: &self.socket, until: later(DEADLINE) });
+        self.wait = if matches!(order, Order::Texts(..)) { REPLAY } else { DEADLINE };
+        let mut to = BufWriter::new(Timed { socket: &self.socket, until: later(self.wait) });
         let written = order.write(&mut to);
         // What is left in the buffer after an error is of no use.
         drop(to.into_parts());
@@ -104,7 +110,7 @@ impl Process {
 
     /// Its next answer, which must come in time.
     pub(super) fn answer(&mut self) -> Result<Answer, Lost> {
-        self.hear(later(DEADLINE))
+        self.hear(later(self.wait))
     }
 
     fn hear(&mut self, until: Instant) -> Result<Answer, Lost> {

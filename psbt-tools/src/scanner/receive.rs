@@ -3,15 +3,16 @@
 use super::MAX_PICTURE_LEN;
 use super::failure::Failure;
 use super::from::From;
-use super::interrupt::Interrupt;
 use super::notice::{Notice, furthest};
 use super::resume::Resume;
 use super::session::Session;
 use super::source::{Piece, Raw, Stream, name, pictures};
 use super::tape::Tape;
 use crate::camera::{Camera, Frame};
-use crate::qr::{Diagnosis, Payload, State, StreamProgress};
+use crate::interrupt::Interrupt;
+use crate::qr::{Payload, State, StreamProgress};
 use crate::{Error, files};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -37,10 +38,24 @@ pub struct Received {
     pub codes: u64,
     /// Pictures and frames that were not read.
     pub lost: u64,
+    /// The file of the scan that went on.
+    pub(super) resume: Option<Resume>,
+}
+
+impl Received {
+    /// The payload is where it belongs: the file from which the scan went on is removed. One that cannot be is a note on
+    /// standard error.
+    pub fn done(&self) {
+        if let Some(error) = self.resume.as_ref().and_then(|resume| resume.done().err()) {
+            // Nobody is left to be told that standard error is gone.
+            let _ = writeln!(io::stderr(), "note: {error}");
+        }
+    }
 }
 
 /// Reads codes until a payload is whole, all pictures were looked at, or Ctrl-C is pressed. The program must call
-/// [`super::serve`] when its first argument is [`super::CHILD_ARGUMENT`].
+/// [`super::serve`] when its first argument is [`super::CHILD_ARGUMENT`]. The file from which the scan went on stays until
+/// [`Received::done`].
 ///
 /// # Errors
 /// [`Error::Scan`] with the reason why there is no payload, and files that cannot be read or written.
@@ -49,16 +64,15 @@ pub fn receive(from: &From, notice: &mut dyn FnMut(&Notice)) -> Result<Received,
     let mut keeper = Keeper::open(from.resume.as_deref())?;
     let mut session = Session::new(Path::new(PROGRAM), interrupt, notice);
     if let Some(texts) = keeper.texts.take().filter(|texts| !texts.is_empty()) {
-        session.go_on(texts);
+        session.go_on(keeper.name(), texts);
     }
     let mut pictures = 0;
     let received =
         look(from, &mut session, &mut keeper, &mut pictures).and_then(|()| payload(from, &mut session));
     match received {
         Ok(payload) => {
-            keeper.done()?;
             let Session { frames, codes, lost, .. } = session;
-            Ok(Received { payload, pictures, frames, codes, lost })
+            Ok(Received { payload, pictures, frames, codes, lost, resume: keeper.resume })
         }
         Err(error) => {
             keeper.keep_after(&error, &session)?;
@@ -155,11 +169,9 @@ fn raw(
     Ok(())
 }
 
-/// Whether what moves can end: a payload is whole, and no other was in view with it for a while.
+/// Whether what moves can end: a payload is whole, and no other was in view for a while.
 fn has_enough(session: &Session<'_>) -> bool {
-    let last = session.last();
-    let is_alone = !matches!(last.progress.diagnosis, Some(Diagnosis::SeveralStreams(_)));
-    last.are_several || last.is_whole && is_alone
+    session.last().are_several || session.last().is_settled
 }
 
 /// The only payload.
@@ -167,11 +179,10 @@ fn payload(from: &From, session: &mut Session<'_>) -> Result<Payload, Error> {
     let last = session.last();
     let streams = &last.progress.streams;
     let is_moving = from.picture.is_empty();
-    let is_ready = |stream: &&StreamProgress| matches!(stream.state, State::Joined | State::Confirming);
-    let confirming = streams.iter().filter(|stream| stream.state == State::Confirming).count();
-    let are_several = last.are_several
-        || streams.iter().filter(is_ready).count() > 1 && confirming > 0
-        || is_moving && last.is_whole && !has_enough(session);
+    let is_confirming = streams.iter().any(|stream| stream.state == State::Confirming);
+    // Of pictures nobody knows which is the last.
+    let is_only = if is_moving { last.is_settled } else { last.is_alone };
+    let are_several = last.are_several || is_confirming && streams.len() > 1 || last.is_whole && !is_only;
     if are_several {
         return Err(Failure::Several(named(streams)).into());
     }
@@ -179,12 +190,17 @@ fn payload(from: &From, session: &mut Session<'_>) -> Result<Payload, Error> {
         let (what, hint) = (so_far(session), from.how_to_go_on());
         return Err(Failure::Interrupted { what, hint }.into());
     }
+    if session.is_interrupted() && !is_moving {
+        let what = "a payload is whole, but not all pictures were looked at".to_owned();
+        return Err(Failure::Interrupted { what, hint: "scan all of them again".to_owned() }.into());
+    }
     let is_any = furthest(streams).is_some();
     if let Some(payload) = session.end()? {
         return Ok(payload);
     }
     if !is_any {
-        return Err(Failure::Nothing(so_far(session)).into());
+        let failure = if session.frames == 0 { Failure::NoFrame } else { Failure::Nothing };
+        return Err(failure(so_far(session)).into());
     }
     Err(Failure::PartsMissing { what: so_far(session), hint: from.how_to_go_on() }.into())
 }
@@ -226,8 +242,7 @@ fn named(streams: &[StreamProgress]) -> String {
         let parts = if stream.parts == 1 { "1 part".to_owned() } else { format!("{} parts", stream.parts) };
         format!("{} by {} in {parts}", stream.kind, stream.format)
     };
-    let alive = streams.iter().filter(|stream| stream.state != State::Broken);
-    alive.map(one).collect::<Vec<_>>().join(", ")
+    streams.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// The file that a scan goes on from.
@@ -247,7 +262,7 @@ impl Keeper {
 
     /// Keeps new texts, but not all the time.
     fn now_and_then(&mut self, session: &Session<'_>) -> Result<(), Error> {
-        if session.kept().len() > self.kept && self.last.elapsed() > KEEP {
+        if self.is_due(session) && self.last.elapsed() > KEEP {
             self.keep(session)?;
         }
         Ok(())
@@ -261,12 +276,21 @@ impl Keeper {
 
     /// Keeps the texts of a scan that is worth going on with.
     fn keep_after(&mut self, error: &Error, session: &Session<'_>) -> Result<(), Error> {
-        let is_over =
-            matches!(error, Error::Scan(Failure::Several(_) | Failure::GivenUp(_) | Failure::Nothing(_)));
-        if !is_over && session.kept().len() > self.kept { self.keep(session) } else { Ok(()) }
+        let is_over = matches!(
+            error,
+            Error::Scan(
+                Failure::Several(_) | Failure::GivenUp(_) | Failure::NoFrame(_) | Failure::Nothing(_)
+            )
+        );
+        if !is_over && self.is_due(session) { self.keep(session) } else { Ok(()) }
     }
 
-    fn done(self) -> Result<(), Error> {
-        self.resume.map_or(Ok(()), Resume::done)
+    /// Whether there are new texts. Those of a payload that is whole are nothing to go on from: it is to be seen.
+    fn is_due(&self, session: &Session<'_>) -> bool {
+        session.kept().len() > self.kept && !session.last().is_whole
+    }
+
+    fn name(&self) -> String {
+        self.resume.as_ref().map(Resume::name).unwrap_or_default()
     }
 }

@@ -6,6 +6,7 @@ use crate::display::{escape, hex};
 use crate::qr::MAX_FRAME_CHARS;
 use crate::{Error, files};
 use bitcoin::hashes::{Hash, sha256};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ const MAGIC: &str = "airlock-scan 1 ";
 const MAX_LEN: u64 = 48 * 1024 * 1024;
 
 /// The file of a scan.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resume {
     path: PathBuf,
     /// Whether it is there, and is ours.
@@ -40,7 +41,10 @@ impl Resume {
 
     /// Writes the texts of a scan that goes on later. A file that is not that of the scan is never replaced.
     pub(super) fn keep(&mut self, texts: &[String]) -> Result<(), Error> {
-        let body: String = texts.iter().flat_map(|text| [text.as_str(), "\n"]).collect();
+        // Once each: what was seen again in this scan confirms nothing in the next.
+        let mut known = HashSet::new();
+        let once = texts.iter().filter(|text| known.insert(text.as_str()));
+        let body: String = once.flat_map(|text| [text.as_str(), "\n"]).collect();
         let sum = hex(&sha256::Hash::hash(body.as_bytes()).to_byte_array());
         let content = format!("{MAGIC}{sum}\n{body}");
         if self.is_there {
@@ -52,8 +56,8 @@ impl Resume {
         }
     }
 
-    /// Removes the file: the scan is complete.
-    pub(super) fn done(self) -> Result<(), Error> {
+    /// Removes the file: what it was kept for is done.
+    pub(super) fn done(&self) -> Result<(), Error> {
         if !self.is_there {
             return Ok(());
         }
@@ -71,8 +75,13 @@ impl Resume {
         synced.map_err(|source| self.fault(source))
     }
 
+    /// Its name, escaped.
+    pub(super) fn name(&self) -> String {
+        escape(&self.path.to_string_lossy())
+    }
+
     fn fault(&self, source: std::io::Error) -> Error {
-        Error::Write { name: escape(&self.path.to_string_lossy()), source }
+        Error::Write { name: self.name(), source }
     }
 }
 
@@ -104,6 +113,15 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         resume.done().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_was_seen_again_is_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scan.part");
+        let (mut resume, _) = Resume::open(&path).unwrap();
+        resume.keep(&["A", "B", "A", "C"].map(str::to_owned)).unwrap();
+        assert_eq!(Resume::open(&path).unwrap().1, ["A", "B", "C"]);
     }
 
     #[test]

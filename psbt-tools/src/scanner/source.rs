@@ -71,13 +71,13 @@ pub(super) enum Piece {
 }
 
 impl Stream {
-    /// Opens a file or a named pipe; `-` is standard input.
+    /// Opens a file or a named pipe, to which nobody may write yet; `-` is standard input.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let name = name(path);
         if path.as_os_str() == "-" {
             return Ok(Self { from: Descriptor::Input(io::stdin()), name });
         }
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Self { from: Descriptor::File(File::from(descriptor)), name }),
             Err(errno) => Err(Error::Read { name, source: errno.into() }),
@@ -112,7 +112,9 @@ impl Stream {
                 bytes.truncate(count);
                 Ok(Piece::Bytes(bytes))
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Piece::Pause),
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+                Ok(Piece::Pause)
+            }
             Err(error) => Err(fault(error)),
         }
     }

@@ -20,6 +20,7 @@ pub fn watched(from: &From) -> Result<Received, Error> {
     let received = received?;
     // Nobody is left to be told that standard error is gone.
     let _ = writeln!(std::io::stderr(), "{}", received.text());
+    received.done();
     Ok(received)
 }
 
@@ -56,7 +57,7 @@ mod tests {
             integrity: Integrity::Unchecked,
             bytes: b"psbt\xff".to_vec(),
         };
-        let text = Received { payload, pictures: 1, frames: 1, codes: 1, lost: 0 }.text();
+        let text = Received { payload, pictures: 1, frames: 1, codes: 1, lost: 0, resume: None }.text();
         let (first, words) = text.split_once("\nwords     ").unwrap();
         assert_eq!(
             first.to_lowercase(),

@@ -2,15 +2,19 @@
 //! is allocated, on both sides.
 
 use super::decoder::{MAX_CODES, Sight};
+use super::{picture, tape};
 use crate::qr::{Format, Integrity, Kind, MAX_FRAME_CHARS, MAX_MESSAGE_LEN, MAX_PARTS, Payload, Progress};
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Read, Write};
 
-/// Longest order: the largest picture, a whole frame, or all texts that are kept.
-const MAX_ORDER: usize = 48 * 1024 * 1024;
+/// Longest order: all of a video that no child is done with. Pictures and the texts that are kept are less.
+const MAX_ORDER: usize = tape::MAX_HEADER + tape::MAX_PENDING + 4;
 
 /// Longest answer: the largest payload and what is said of it.
 const MAX_ANSWER: usize = MAX_MESSAGE_LEN + 4_096;
+
+/// Longest reason why a payload was given up, in bytes.
+const MAX_FAULT: usize = 1_024;
 
 /// Most payloads of which progress is told.
 const MAX_STREAMS: usize = 8;
@@ -18,7 +22,8 @@ const MAX_STREAMS: usize = 8;
 /// What the child is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Texts of a scan of before, so many of them from before an interruption. Answered by [`Answer::Done`].
+    /// Texts of a scan of before, so many of them from before an interruption. Answered by [`Answer::Done`], after
+    /// [`Answer::Unread`] when those from before make a payload by themselves.
     Texts(u32, Vec<String>),
     /// A picture file. Answered by a report for each frame after the first so many, then [`Answer::Done`].
     Picture(u32, Vec<u8>),
@@ -70,6 +75,10 @@ pub(super) struct Report {
     pub(super) is_whole: bool,
     /// Whether several different ones are.
     pub(super) are_several: bool,
+    /// Whether no code of anything else was ever in view.
+    pub(super) is_alone: bool,
+    /// Whether it is whole, and none was for a while in which its own were.
+    pub(super) is_settled: bool,
 }
 
 impl Report {
@@ -80,6 +89,7 @@ impl Report {
         self.read <= MAX_CODES
             && self.kept.len() <= MAX_CODES
             && self.faults.len() <= MAX_CODES
+            && self.faults.iter().all(|fault| fault.len() <= MAX_FAULT)
             && self.kept.iter().all(is_text)
             && streams.len() <= MAX_STREAMS
             && streams.iter().all(|stream| stream.rank <= stream.parts && stream.parts <= MAX_PARTS)
@@ -99,6 +109,15 @@ struct About {
 }
 
 impl Order {
+    /// Most reports that answer it; of a video, those before each [`Answer::Consumed`].
+    pub(super) fn most_reports(&self) -> u32 {
+        match self {
+            Order::Picture(skip, bytes) => picture::most_frames(bytes).saturating_sub(*skip),
+            Order::Jpeg(_) | Order::Video(..) | Order::Luma(..) => 1,
+            Order::Texts(..) | Order::End => 0,
+        }
+    }
+
     /// Writes it.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
         match self {
@@ -288,6 +307,12 @@ mod tests {
     }
 
     #[test]
+    fn all_of_a_video_that_is_to_be_told_again_is_one_order() {
+        let again = Order::Video(1, vec![0; tape::MAX_HEADER + tape::MAX_PENDING]);
+        assert!(again.write(&mut io::sink()).is_ok());
+    }
+
+    #[test]
     fn lengths_are_compared_before_they_are_believed() {
         let kind = |error: io::Error| error.kind();
         for letter in *b"TPJVLE" {
@@ -303,6 +328,8 @@ mod tests {
         assert!(answer(&Answer::Payload(payload(MAX_MESSAGE_LEN))).is_ok());
         assert!(answer(&Answer::Payload(payload(MAX_MESSAGE_LEN + 1))).is_err());
         assert!(answer(&Answer::Payload(payload(0))).is_err());
+        let long = Report { faults: vec!["a".repeat(MAX_FAULT + 1)], ..Report::default() };
+        assert!(answer(&Answer::Report(Box::new(long))).is_err());
         let cut = [b'P', 0, 0, 0, 9, 0, 0, 0, 0, 1];
         assert!(Order::read(&mut &cut[..]).is_err());
     }

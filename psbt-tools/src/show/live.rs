@@ -6,15 +6,13 @@ use super::form::Form;
 use super::player::{Player, Step, needs};
 use super::terminal::Size;
 use crate::Error;
+use crate::interrupt::Interrupt;
 use crate::qr::Version;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGTERM};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a still picture stands before the terminal's size is looked at again.
@@ -25,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// [`Error::Screen`] without a terminal, or with one too small for the version; those of [`Form::version`];
-/// [`Error::Frames`]; [`Error::Symbol`].
+/// [`Error::Frames`]; [`Error::Symbol`]; [`Error::Interrupted`] when a signal ends it instead.
 pub fn live(
     content: &Content,
     form: Form,
@@ -35,11 +33,10 @@ pub fn live(
     let tty = terminal_of_ours()?;
     let version = chosen(content, form, version, size(&tty))?;
     let mut player = Player::new(content, form, version, frames_per_second)?;
-    let signals = Signals::watched().map_err(terminal)?;
-    signals.idle.store(false, Ordering::Relaxed);
-    let shown = Screen::enter(tty).and_then(|mut screen| play(&mut player, &mut screen, &signals.ended));
-    signals.idle.store(true, Ordering::Relaxed);
-    shown
+    // Dropped after the screen is: the terminal is given back whatever comes.
+    let interrupt = Interrupt::watched().map_err(terminal)?;
+    let shown = Screen::enter(tty).and_then(|mut screen| play(&mut player, &mut screen, &interrupt));
+    if interrupt.is_set() { Err(Error::Interrupted) } else { shown }
 }
 
 /// Whether there is a terminal that can show codes of a version, or any: asked before the work whose result is shown.
@@ -80,7 +77,7 @@ fn too_small(wanted: Option<Version>, size: Size) -> Error {
     Error::Screen { what: wanted.or(Version::new(1)).map_or_else(String::new, needs), hint }
 }
 
-fn play(player: &mut Player<'_>, screen: &mut Screen, ended: &AtomicBool) -> Result<(), Error> {
+fn play(player: &mut Player<'_>, screen: &mut Screen, interrupt: &Interrupt) -> Result<(), Error> {
     let mut due = Instant::now();
     loop {
         let now = Instant::now();
@@ -94,7 +91,7 @@ fn play(player: &mut Player<'_>, screen: &mut Screen, ended: &AtomicBool) -> Res
             due = Instant::now().checked_add(pause).unwrap_or(now);
         }
         let key = screen.key(due.saturating_duration_since(Instant::now()))?;
-        if ended.load(Ordering::Relaxed) {
+        if interrupt.is_set() {
             return Ok(());
         }
         match key {
@@ -113,30 +110,6 @@ fn size(tty: &File) -> Size {
             Size { rows: usize::from(size.ws_row), columns: usize::from(size.ws_col) }
         }
         Ok(_) | Err(_) => Size { rows: 24, columns: 80 },
-    }
-}
-
-/// Signals that end the showing, so that the terminal is given back as it was. Watched once for the whole program, which
-/// may show several payloads: in between they do what they always do.
-#[derive(Debug)]
-struct Signals {
-    idle: Arc<AtomicBool>,
-    ended: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn watched() -> io::Result<&'static Self> {
-        static SIGNALS: OnceLock<Signals> = OnceLock::new();
-        if let Some(signals) = SIGNALS.get() {
-            return Ok(signals);
-        }
-        let signals = Self { idle: Arc::new(AtomicBool::new(true)), ended: Arc::default() };
-        for signal in [SIGTERM, SIGHUP] {
-            // In this order: what shows nothing ends at once.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.idle))?;
-            signal_hook::flag::register(signal, Arc::clone(&signals.ended))?;
-        }
-        Ok(SIGNALS.get_or_init(|| signals))
     }
 }
 
@@ -174,7 +147,7 @@ impl Screen {
         let mut key = [0];
         match self.tty.read(&mut key).map_err(terminal)? {
             // The terminal is gone.
-            0 => Ok(Some(b'q')),
+            0 => Err(Error::Interrupted),
             _ => Ok(key.first().copied()),
         }
     }

@@ -1,9 +1,13 @@
 //! Frames that make the child fall: each costs itself, and the scan goes on behind it.
 
 use super::canvas::{Canvas, y4m};
-use super::{json, payment, scan, text};
+use super::{PROGRAM, json, payment, scan, text};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
-const SIDES: (usize, usize) = (1_400, 1_000);
+/// Enough finder patterns for minutes, and few pixels, so that honest frames are read in time without optimisation.
+const SIDES: (usize, usize) = (500, 400);
 
 /// Nothing but finder patterns: every three of them may be a code.
 fn endless() -> Canvas {
@@ -113,4 +117,27 @@ fn a_picture_over_which_a_decoder_panics_costs_itself_only() {
     std::fs::write(folder.path().join("00"), FELLS_RQRR).unwrap();
     let output = scan(folder.path(), &[".", "--json"]);
     assert_eq!((output.status.code(), &json(&output)["error"]["code"]), (Some(3), &"crash".into()));
+}
+
+#[test]
+fn pictures_of_which_not_all_were_looked_at_give_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("0.png"), Canvas::of(&payment(60, 1).0[0], 4).png()).unwrap();
+    for number in 1..6 {
+        std::fs::write(folder.path().join(format!("{number}.png")), endless().png()).unwrap();
+    }
+    let mut command = Command::new(PROGRAM);
+    command.args(["qr", "scan", ".", "-o", "read", "--resume", "kept", "--json"]).current_dir(folder.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first is whole by then, and the next takes two seconds.
+    let mut note = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut note).unwrap();
+    assert!(note.contains("1.png: deadline"), "{note}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let error = &json(&output)["error"];
+    assert_eq!(error["code"], "interrupted");
+    assert!(error["message"].as_str().unwrap().contains("not all pictures were looked at"), "{error}");
+    assert!(!folder.path().join("read").exists() && !folder.path().join("kept").exists());
 }

@@ -3,6 +3,8 @@
 use super::canvas::{Canvas, y4m};
 use super::qr_data::psbt;
 use super::{PROGRAM, json, payment, scan, symbols, text};
+use bitcoin::hashes::{Hash, sha256};
+use psbt_tools::display::hex;
 use psbt_tools::qr::Format;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
@@ -110,4 +112,75 @@ fn a_file_that_no_scan_wrote_is_neither_used_nor_replaced() {
     let output = scan(folder.path(), &["--video", "one.y4m", "--resume", "mine", "--json"]);
     assert_eq!((output.status.code(), &json(&output)["error"]["code"]), (Some(3), &"malformed".into()));
     assert_eq!(std::fs::read(folder.path().join("mine")).unwrap(), b"my notes");
+}
+
+#[test]
+fn a_file_that_makes_a_payload_by_itself_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    halves(folder.path(), Format::Ur);
+    let whole = hex(&psbt(100, 7)).to_uppercase() + "\n";
+    let sum = hex(&sha256::Hash::hash(whole.as_bytes()).to_byte_array());
+    let file = format!("airlock-scan 1 {sum}\n{whole}");
+    std::fs::write(folder.path().join("kept"), &file).unwrap();
+    std::fs::write(folder.path().join("empty.png"), Canvas::new(300, 300, 90).png()).unwrap();
+    for source in [&["--video", "one.y4m"][..], &["empty.png"], &["--video", "/dev/null"]] {
+        let output = scan(folder.path(), &[source, &["--resume", "kept", "-o", "read", "--json"]].concat());
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let message = json(&output)["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("kept is no file of an interrupted scan"), "{message}");
+        assert!(!folder.path().join("read").exists());
+        assert_eq!(std::fs::read_to_string(folder.path().join("kept")).unwrap(), file);
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_is_said_before_the_scan_and_what_was_kept_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    halves(folder.path(), Format::Ur);
+    let first = scan(folder.path(), &["--video", "one.y4m", "--resume", "kept"]);
+    assert_eq!(first.status.code(), Some(4), "{first:?}");
+    std::fs::write(folder.path().join("taken"), "mine").unwrap();
+    // Nothing is opened: that the video is missing is not even seen.
+    let taken = scan(folder.path(), &["--video", "missing", "--resume", "kept", "-o", "taken", "--json"]);
+    assert_eq!(
+        (taken.status.code(), &json(&taken)["error"]["code"]),
+        (Some(3), &"exists".into()),
+        "{taken:?}"
+    );
+    // A folder that is missing is seen only when it is written.
+    let lost = ["--video", "other.y4m", "--resume", "kept", "-o", "missing/read"];
+    assert_ne!(scan(folder.path(), &lost).status.code(), Some(0));
+    assert!(folder.path().join("kept").exists());
+    let then = scan(folder.path(), &["--video", "other.y4m", "--resume", "kept", "-o", "read"]);
+    assert_eq!(then.status.code(), Some(0), "{then:?}");
+    assert!(!folder.path().join("kept").exists());
+}
+
+#[test]
+fn a_pipe_to_which_nobody_writes_yet_can_be_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = halves(folder.path(), Format::Ur);
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        .unwrap();
+    let start = || {
+        let mut command = Command::new(PROGRAM);
+        command.args(["qr", "scan", "--video", "pipe", "-o", "read", "--json"]).current_dir(folder.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let child = start();
+    std::thread::sleep(Duration::from_millis(1_500));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &json(&output)["error"]["code"]), (Some(4), &"interrupted".into()));
+    let child = start();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut film = std::fs::read(folder.path().join("one.y4m")).unwrap();
+    let other = std::fs::read(folder.path().join("other.y4m")).unwrap();
+    film.extend(&other[other.iter().position(|byte| *byte == b'\n').unwrap() + 1..]);
+    // It may have enough before all is written.
+    let _ = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap().write_all(&film);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(std::fs::read(folder.path().join("read")).unwrap(), bytes);
 }

@@ -5,6 +5,7 @@ use super::qr_data::{Random, psbt};
 use super::{json, payment, scan, symbols, text};
 use psbt_tools::qr::Format;
 use psbt_tools::show::Symbol;
+use std::path::Path;
 
 /// Two symbols beside each other.
 fn beside(left: &Symbol, right: &Symbol) -> Canvas {
@@ -50,6 +51,97 @@ fn pictures_of_two_payloads_are_not_mixed() {
     let output = scan(folder.path(), &[".", "-o", "read"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(text(&output.stderr).contains("several payloads are in view: psbt by UR"), "{output:?}");
+}
+
+/// A film of symbols; what a scan of it says, and that nothing was written.
+fn refused(folder: &Path, symbols: &[&Symbol]) -> String {
+    let side = symbols.iter().map(|symbol| (symbol.side() + 8) * 3).max().unwrap();
+    let frame = |symbol: &&Symbol| {
+        let mut canvas = Canvas::new(side, side, 255);
+        canvas.put(symbol, 0, 0, 3);
+        canvas
+    };
+    let frames: Vec<_> = symbols.iter().map(frame).collect();
+    std::fs::write(folder.join("film.y4m"), y4m(&frames, "mono")).unwrap();
+    let output = scan(folder, &["--video", "film.y4m", "-o", "read", "--json"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(!folder.join("read").exists());
+    json(&output)["error"]["code"].as_str().unwrap().to_owned()
+}
+
+/// A payment in one code.
+fn planted() -> Symbol {
+    symbols(Format::Ur, &psbt(100, 77), 12).remove(0)
+}
+
+#[test]
+fn a_code_that_is_planted_for_one_frame_is_not_taken_for_the_payload_around_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let planted = planted();
+    let (parts, _) = payment(2_000, 1);
+    // Never whole: its first parts again and again.
+    let honest = || parts.iter().cycle().take(2).chain(parts.iter().take(6).cycle().take(50));
+    let mut film: Vec<_> = honest().collect();
+    film.insert(2, &planted);
+    assert_eq!(refused(folder.path(), &film), "several-payloads");
+    // Whole in the end.
+    film.extend(&parts);
+    assert_eq!(refused(folder.path(), &film), "several-payloads");
+    // At the end, for less than a while.
+    let mut film: Vec<_> = honest().collect();
+    film.extend([&planted; 20]);
+    assert_eq!(refused(folder.path(), &film), "several-payloads");
+}
+
+#[test]
+fn a_payload_that_one_frame_contradicts_does_not_leave_the_place_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let planted = planted();
+    let honest = symbols(Format::Bbqr, &psbt(2_000, 1), 10);
+    // Another part of the same number: all of the other payload have the same header.
+    let other = symbols(Format::Bbqr, &psbt(2_000, 2), 10);
+    let mut film: Vec<_> = honest.iter().cycle().take(5).chain([&other[0], &planted]).collect();
+    film.extend(honest.iter().cycle().take(60));
+    assert_eq!(refused(folder.path(), &film), "several-payloads");
+}
+
+#[test]
+fn a_whole_payload_among_pictures_of_another_is_not_taken() {
+    for format in [Format::Ur, Format::Bbqr] {
+        let folder = tempfile::tempdir().unwrap();
+        let honest = symbols(format, &psbt(2_000, 1), 10);
+        let save = |name: String, symbol: &Symbol| {
+            std::fs::write(folder.path().join(name), Canvas::of(symbol, 3).png()).unwrap();
+        };
+        honest
+            .iter()
+            .skip(1)
+            .enumerate()
+            .for_each(|(number, symbol)| save(format!("{number:03}.png"), symbol));
+        save("zz.png".to_owned(), &planted());
+        let output = scan(folder.path(), &[".", "-o", "read"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert!(text(&output.stderr).contains("several payloads are in view: "), "{output:?}");
+        // In parts as well, which are all there but were seen once.
+        std::fs::remove_file(folder.path().join("zz.png")).unwrap();
+        for (number, symbol) in symbols(Format::Bbqr, &psbt(700, 5), 10).iter().enumerate() {
+            save(format!("zz{number}.png"), symbol);
+        }
+        let output = scan(folder.path(), &[".", "-o", "read"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+    }
+}
+
+#[test]
+fn a_code_that_carries_nothing_beside_a_payload_does_not_hinder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (parts, bytes) = payment(700, 1);
+    let address = Symbol::of("HTTPS://EXAMPLE.COM", psbt_tools::qr::Version::new(3).unwrap()).unwrap();
+    let frames: Vec<_> = parts.iter().map(|part| beside(part, &address)).collect();
+    std::fs::write(folder.path().join("film.y4m"), y4m(&frames, "mono")).unwrap();
+    let output = scan(folder.path(), &["--video", "film.y4m", "-o", "read"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(std::fs::read(folder.path().join("read")).unwrap(), bytes);
 }
 
 #[test]

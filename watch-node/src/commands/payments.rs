@@ -135,11 +135,13 @@ fn export(
     };
     let left = way.write(store, &payment, attempt, bytes)?;
     // Standard output carries the file itself when that is asked for.
+    let words = left.words();
     let text = match way.file().filter(|file| file != "-") {
-        Some(file) => format!("{} is written to {file}", payment.name()),
+        Some(file) => format!("{} is written to {file}\nwords   {words}", payment.name()),
         None => String::new(),
     };
-    let json = json!({"payment": payment.name(), "attempt": attempt.nth, "file": way.output()});
+    let json =
+        json!({"payment": payment.name(), "attempt": attempt.nth, "file": way.output(), "words": words});
     Ok((Output::done(text, json), left))
 }
 

@@ -114,14 +114,17 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     Ok(Output::done(texts.join("\n"), json))
 }
 
-/// What a file says of itself, before anything else is said of it.
+/// What a file says of itself, before anything else is said of it, and its words.
 fn claimed(file: &Path, bytes: &[u8]) -> (Vec<String>, Value) {
     let name = display::escape(&file.to_string_lossy());
     let manifest = manifest::of(bytes);
-    let lines = manifest.iter().flat_map(|manifest| manifest.lines());
+    let words = display::words_of(bytes);
+    let says = manifest.iter().flat_map(|manifest| manifest.lines());
+    let lines = says.chain([format!("words: {words}")]);
     let text = lines.map(|line| format!("{name} {line}")).collect();
     let kind = recognise(bytes).as_str();
-    (text, json!({"file": name, "kind": kind, "manifest": manifest.map(|manifest| manifest.to_json())}))
+    let manifest = manifest.map(|manifest| manifest.to_json());
+    (text, json!({"file": name, "kind": kind, "words": words, "manifest": manifest}))
 }
 
 /// What payments lack, each with whether its signatures are enough.

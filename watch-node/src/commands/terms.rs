@@ -127,10 +127,12 @@ impl Leaving<'_> {
         let bytes = store.attempt_file(self.attempt)?;
         let left = self.way.write(store, self.payment, self.attempt, bytes)?;
         let outlook = self.outlook(store)?;
-        let text = self.text(next, &outlook)?;
+        let words = left.words();
+        let text = self.text(next, &outlook, &words)?;
         // Standard output carries the file itself when that is asked for.
         let is_stdout = self.way.output() == Some(Path::new("-"));
-        let output = Output::done(if is_stdout { String::new() } else { text }, self.object(&outlook));
+        let output =
+            Output::done(if is_stdout { String::new() } else { text }, self.object(&outlook, &words));
         Ok((output, Some(left)))
     }
 
@@ -160,7 +162,7 @@ impl Leaving<'_> {
         self.path.or_else(first)
     }
 
-    fn text(&self, next: &str, outlook: &Outlook<'_>) -> Result<String> {
+    fn text(&self, next: &str, outlook: &Outlook<'_>, words: &str) -> Result<String> {
         let spend = &self.attempt.spend;
         let nth = match self.attempt.nth {
             1 => String::new(),
@@ -183,16 +185,21 @@ impl Leaving<'_> {
             text.push_str(&format!("what each path can spend of these coins:\n{}\n", outlook.text()));
         }
         text.push_str(&format!(
-            "fee     {}, {} sat/vB\nchange  {}\nspend   {}\nNext: {next}",
+            "fee     {}, {} sat/vB\nchange  {}\nspend   {}\n",
             amount_text(spend.fee()),
             self.feerate().map_or_else(|| "?".to_owned(), |rate| rate.to_string()),
             amount_text(self.change()),
             spend.id(),
         ));
+        // What is shown has its words under the codes.
+        if let Some(file) = self.way.file() {
+            text.push_str(&format!("file    {file}\nwords   {words}\n"));
+        }
+        text.push_str(&format!("Next: {next}"));
         Ok(text)
     }
 
-    fn object(&self, outlook: &Outlook<'_>) -> Value {
+    fn object(&self, outlook: &Outlook<'_>, words: &str) -> Value {
         let (attempt, spend) = (self.attempt, &self.attempt.spend);
         json!({
             "payment": self.payment.name(),
@@ -202,6 +209,7 @@ impl Leaving<'_> {
             "request_id": attempt.request.id().to_string(),
             "unsigned_txid": attempt.unsigned_txid.to_string(),
             "file": self.way.output(),
+            "words": words,
             "fee_sat": spend.fee().to_sat(),
             "max_fee_sat": attempt.request.max_fee.to_sat(),
             "feerate_sat_per_vb": self.feerate().map(Feerate::to_json),

@@ -83,6 +83,11 @@ impl Way {
 }
 
 impl Left {
+    /// The words of what leaves, for people to compare on both sides.
+    pub fn words(&self) -> String {
+        display::words_of(&self.bytes)
+    }
+
     fn is_kept(&self) {
         let name = &self.name;
         eprintln!("note: {name} is kept; `watch-node payments export {name} -o FILE` writes it");

@@ -1,8 +1,7 @@
 //! Requests that leave by QR codes, and answers that come by them.
 
-use bitcoin::hashes::{Hash, sha256};
 use policies::wallet::ScriptKind;
-use psbt_tools::display::hash_words;
+use psbt_tools::display::words_of;
 use psbt_tools::qr::Version;
 use psbt_tools::show::{Codes, Content, Form, Pictures};
 use serde_json::{Value, json};
@@ -24,10 +23,6 @@ fn pictures(walk: &Walk, bytes: &[u8], form: Form, folder: &str) {
     Pictures::Png(&walk.path(folder)).write(&codes).unwrap();
 }
 
-fn words(bytes: &[u8]) -> String {
-    hash_words(&sha256::Hash::hash(bytes).to_byte_array())
-}
-
 #[test]
 fn a_request_leaves_and_its_answer_comes_by_qr_codes() {
     let (vault, walk) = funded();
@@ -38,14 +33,14 @@ fn a_request_leaves_and_its_answer_comes_by_qr_codes() {
     // The same bytes as in a file, and again as often as it is needed.
     let again = walk.done("payments export P-0001 --qr=bbqr --gif again.gif -o a.psbt");
     let request = walk.read("a.psbt");
-    assert_eq!(paid["qr"]["words"], words(&request));
-    assert_eq!((&again["qr"]["words"], &again["qr"]["format"]), (&json!(words(&request)), &json!("bbqr")));
+    assert_eq!(paid["qr"]["words"], words_of(&request));
+    assert_eq!((&again["qr"]["words"], &again["qr"]["format"]), (&json!(words_of(&request)), &json!("bbqr")));
 
     let signed = vault.answer(&request, Some(5), Some(8));
     pictures(&walk, &signed, Form::Bbqr, "answer");
     let answer = walk.run("submit --picture answer");
     assert_eq!(answer.code, 0, "{}", answer.stderr);
-    assert!(answer.stderr.contains(&words(&signed)), "{}", answer.stderr);
+    assert!(answer.stderr.contains(&words_of(&signed)), "{}", answer.stderr);
     assert_eq!(answer.json()["submitted"][0]["payment"], "P-0001");
     assert_eq!(walk.state(), "broadcast");
 

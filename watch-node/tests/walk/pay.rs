@@ -4,6 +4,7 @@ use bitcoin::Psbt;
 use policies::codec::Canonical;
 use policies::request::SignedRequest;
 use policies::wallet::ScriptKind;
+use psbt_tools::display::words_of;
 use psbt_tools::envelope::{Envelope, Kind};
 use serde_json::json;
 
@@ -151,4 +152,20 @@ fn a_request_on_standard_output_is_the_file_alone() {
         .unwrap();
     walk.done("payments export P-0001 -o again.psbt");
     assert_eq!(output.stdout, walk.read("again.psbt"));
+}
+
+#[test]
+fn the_words_of_what_was_written_are_told() {
+    let walk = Walk::funded(&Vault::new(ScriptKind::Wpkh, 8));
+    let told = |line: &str, file: &str| {
+        let text = walk.text(line);
+        let words = format!("words   {}", words_of(&walk.read(file)));
+        assert!(text.lines().any(|told| told == words), "{text}");
+    };
+    told(&format!("pay savings --to {TO}=0.4btc --feerate 1 -o a.psbt"), "a.psbt");
+    told("payments export P-0001 -o b.psbt", "b.psbt");
+    told("bump P-0001 --feerate 5 -o c.psbt", "c.psbt");
+    assert_eq!(walk.done("payments export P-0001 -o d.psbt")["words"], words_of(&walk.read("d.psbt")));
+    let bumped = walk.done("bump P-0001 --feerate 9 -o e.psbt");
+    assert_eq!(bumped["words"], words_of(&walk.read("e.psbt")));
 }

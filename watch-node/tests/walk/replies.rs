@@ -4,6 +4,7 @@ use bitcoin::Psbt;
 use policies::codec::Canonical;
 use policies::signature::InputSignature;
 use policies::wallet::ScriptKind;
+use psbt_tools::display::words_of;
 use psbt_tools::import::{Context, import};
 use psbt_tools::reply::Reply;
 use serde_json::json;
@@ -48,6 +49,7 @@ fn a_reply_is_enough_for_every_kind_of_key() {
         assert_eq!(kept, (&json!(0), &json!(1), &json!(0), &json!(1)), "{kind:?}");
         let says = &told["manifests"][0];
         assert_eq!((&says["kind"], &says["manifest"]["purpose"]), (&json!("reply"), &json!("rent")));
+        assert_eq!(says["words"], words_of(&walk.read("a.airlock")));
         assert_eq!(walk.state(), "broadcast");
         let again = walk.done("submit a.airlock");
         assert_eq!(again["submitted"][0]["again"], true, "played again it is the same payment");
@@ -63,9 +65,10 @@ fn what_a_file_says_of_itself_comes_first() {
     walk.write("a.airlock", &reply(&vault, 8, &walk.read("a.psbt")));
     let text = walk.text("submit a.airlock");
     let lines: Vec<_> = text.lines().collect();
-    assert!(lines[0].starts_with("a.airlock says: from vault "), "{text}");
+    assert!(lines[0].starts_with("a.airlock says: from \"vault "), "{text}");
     assert_eq!(lines[1], "a.airlock says: for \"rent\"");
-    assert!(lines[4].starts_with("P-0001 is broadcast"), "{text}");
+    assert_eq!(lines[4], format!("a.airlock words: {}", words_of(&walk.read("a.airlock"))));
+    assert!(lines[5].starts_with("P-0001 is broadcast"), "{text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::session::{Answer, Session};
 use crate::terminal::Terminal;
 use crate::{Error, Result};
-use psbt_tools::display::{escape, hash_words, hex};
+use psbt_tools::display::{hash_words, hex};
 use psbt_tools::files::write_new;
 use psbt_tools::scanner::{Received, watched};
 use psbt_tools::show::Content;
@@ -53,9 +53,7 @@ pub fn run(global: &Global, args: &Args, answer: Answer, given: &Given) -> Resul
     let mut lines = vec![format!("signed {}", made.name)];
     if let Some(out) = &out {
         write_new(out, &made.bytes, 0o600)?;
-        let out = escape(&out.to_string_lossy());
-        made.tell("out", json!(out));
-        lines.push(format!("wrote {out}"));
+        lines.push(made.written(out));
     }
     let format = seen.map(|(format, told)| {
         made.tell("scanned", told);
@@ -63,7 +61,7 @@ pub fn run(global: &Global, args: &Args, answer: Answer, given: &Given) -> Resul
     });
     let mut error = None;
     if args.to.is_wanted() {
-        match Content::of(made.bytes.clone()).and_then(|content| args.to.show(&content, format)) {
+        match Content::made(made.bytes.clone()).and_then(|content| args.to.show(&content, format)) {
             Ok(shown) => {
                 lines.push(shown.text());
                 made.tell("qr", shown.to_json());

@@ -11,10 +11,11 @@ use crate::screens::Shown;
 use crate::session::{Answer, Document, Session};
 use crate::terminal::{Person, Terminal};
 use crate::{Error, Result};
+use bitcoin::hashes::{Hash, sha256};
 use files::{Found, Task};
 use policies::check::Check;
 use policies::id::SpendId;
-use psbt_tools::display::{escape, hex};
+use psbt_tools::display::{escape, hash_words, hex};
 use psbt_tools::files::write_new;
 use psbt_tools::manifest::Manifest;
 use psbt_tools::scanner::From;
@@ -123,10 +124,10 @@ fn sign(
     let document = session.open(&task.file)?;
     let mut made = make(session, document, task.answer, given, person)?;
     write_new(&task.out, &made.bytes, 0o600)?;
-    let out = escape(&task.out.to_string_lossy());
-    made.tell("out", json!(out));
+    let wrote = made.written(&task.out);
     // Standard output carries the file itself when that is asked for.
-    let text = if out == "-" { String::new() } else { format!("signed {}\nwrote {out}", made.name) };
+    let is_stdout = task.out.as_os_str() == "-";
+    let text = if is_stdout { String::new() } else { format!("signed {}\n{wrote}", made.name) };
     Ok((text, made.json))
 }
 
@@ -146,6 +147,18 @@ impl Made {
         if let Some(object) = self.json.as_object_mut() {
             object.insert(key.to_owned(), value);
         }
+    }
+
+    /// Tells a program where it was written and by which hash the next machine knows it; the same in lines for a person.
+    fn written(&mut self, out: &Path) -> String {
+        let out = escape(&out.to_string_lossy());
+        let sha256 = sha256::Hash::hash(&self.bytes).to_byte_array();
+        let words = hash_words(&sha256);
+        let lines = format!("wrote {out}\nwords {words}");
+        self.tell("out", json!(out));
+        self.tell("out_sha256", json!(hex(&sha256)));
+        self.tell("out_words", json!(words));
+        lines
     }
 }
 
@@ -174,8 +187,11 @@ fn make(
     let json = json!({
         "file": name,
         "sha256": hex(&sha256),
+        "words": hash_words(&sha256),
         "manifest": claimed,
         "out": null,
+        "out_sha256": null,
+        "out_words": null,
         "reply": answer == Answer::Reply,
         "bytes": bytes.len(),
         "spend_id": review.spend.to_string(),

@@ -4,11 +4,11 @@ use crate::Error;
 use crate::draft::Draft;
 use crate::report::Report;
 use crate::signer::Signer;
-use crate::submission::documents;
+use crate::submission::{claims, documents};
 use policies::approval::Approval;
 use policies::codec::Canonical;
 use policies::identity::{MAX_SIGNATURE_LEN, Namespace, PublicKey, SshSig};
-use psbt_tools::display::escape;
+use psbt_tools::display::{escape, hash_words};
 use psbt_tools::envelope::Kind;
 use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
 use serde_json::{Value, json};
@@ -117,7 +117,8 @@ fn approve(
     if !earlier.iter().any(|earlier| earlier.approver(request).as_ref() == Ok(&approver)) {
         envelope.insert(Kind::Approval, approval.to_bytes())?;
     }
-    write_new(out, &draft.imported.sent(&envelope, &draft.says(&approver))?, 0o600)?;
+    let approved = draft.imported.sent(&envelope, &draft.says(&approver))?;
+    write_new(out, &approved, 0o600)?;
     let by = approver.fingerprint();
     Ok(Report::new(json!({
         "payment": request.number(),
@@ -126,15 +127,15 @@ fn approve(
         "requester": asker.fingerprint(),
         "approver": by,
         "fee_sat": draft.imported.inspection().fee.map(bitcoin::Amount::to_sat),
-        "out": out.display().to_string(),
+        "words": hash_words(&draft.imported.sha256()),
     }))
     .line(format!("{} approved by {by}", request.number()))
-    .line(format!("written to {}", escape(&out.to_string_lossy()))))
+    .written(out, &approved))
 }
 
 /// What is signed, and what the file does besides.
 fn lines(draft: &Draft, asker: &PublicKey) -> Vec<String> {
-    let mut lines: Vec<String> = draft.imported.manifest().iter().flat_map(|m| m.lines()).collect();
+    let mut lines = claims(&draft.imported);
     lines.extend(draft.request.approval_text().lines().map(escape));
     lines.push(String::new());
     lines.push(format!("asked for by {}", asker.fingerprint()));

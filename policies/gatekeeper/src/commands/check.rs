@@ -2,11 +2,11 @@
 
 use crate::Error;
 use crate::assessment::{Assessment, assess};
-use crate::commands::submit::{about, claims, needed, refuse_while_nothing_is_permitted, refused};
+use crate::commands::submit::{about, needed, refuse_while_nothing_is_permitted, refused};
 use crate::intake::with_facts;
 use crate::ledger::Ledger;
 use crate::report::Report;
-use crate::submission::{Submission, facts};
+use crate::submission::{Submission, claims, facts};
 use policies::check::Check;
 use psbt_tools::document::Document;
 use psbt_tools::files::{DEFAULT_LIMIT, read};
@@ -39,6 +39,6 @@ pub fn run(data: &Path, file: &Path, accepted: &[Check], now: u64) -> Result<Rep
         true => "was permitted before; `gatekeeper submit` gives the same permit again",
         false => "would be permitted; nothing was reserved",
     };
-    let lines = claims(&submission).into_iter().chain([line.to_owned()]).collect();
+    let lines = claims(&submission.imported).into_iter().chain([line.to_owned()]).collect();
     Ok(Report { lines, json })
 }

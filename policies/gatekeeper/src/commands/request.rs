@@ -5,7 +5,7 @@ use crate::draft::Draft;
 use crate::report::Report;
 use crate::signer::Signer;
 use policies::evidence::script_text;
-use psbt_tools::display::escape;
+use psbt_tools::display::hash_words;
 use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -25,7 +25,8 @@ pub fn run(
     let signer = Signer::find(key)?;
     // Shown before the key is used: a passphrase or a touch is the consent.
     show(&draft.lines());
-    write_new(out, &draft.sign(&signer)?, 0o600)?;
+    let signed = draft.sign(&signer)?;
+    write_new(out, &signed, 0o600)?;
     let request = &draft.request;
     let recipients: Vec<Value> = request
         .recipients
@@ -48,8 +49,8 @@ pub fn run(
         "max_fee_sat": request.max_fee.to_sat(),
         "expires": request.expires,
         "requester": signer.public().fingerprint(),
-        "out": out.display().to_string(),
+        "words": hash_words(&draft.imported.sha256()),
     }))
     .line(format!("signed by {}", signer.public().fingerprint()))
-    .line(format!("written to {}", escape(&out.to_string_lossy()))))
+    .written(out, &signed))
 }

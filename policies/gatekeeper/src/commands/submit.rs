@@ -12,13 +12,13 @@ use crate::ledger::Ledger;
 use crate::ledger::event::{Event, EventKind, Permitted, Reserved, Waiting};
 use crate::ledger::state::{Reservation, State};
 use crate::report::Report;
-use crate::submission::{Submission, facts};
+use crate::submission::{Submission, claims, facts};
 use policies::check::{Check, Finding};
 use policies::codec::Canonical;
 use policies::identity::Namespace;
 use policies::permit::Permit;
 use policies::text::utc_text;
-use psbt_tools::display::escape;
+use psbt_tools::display::{escape, hash_words};
 use psbt_tools::document::Document;
 use psbt_tools::envelope::Kind;
 use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
@@ -115,8 +115,9 @@ fn submit(
     envelope.replace(Kind::Facts, vec![])?;
     let sender = gatekeeper(&ledger.current()?.policy().terms().company);
     let says = Says::about(&sender, &request.request);
-    write_new(out, &submission.imported.sent(&envelope, &says)?, 0o600)?;
-    Ok(report(ledger.current()?, &submission, &reservation, &permit, out))
+    let permitted = submission.imported.sent(&envelope, &says)?;
+    write_new(out, &permitted, 0o600)?;
+    Ok(report(ledger.current()?, &submission, &reservation, &permit).written(out, &permitted))
 }
 
 /// Frozen, or at a wrong time.
@@ -190,18 +191,11 @@ fn permit(data: &Path, ledger: &mut Ledger, reservation: &Reservation, now: u64)
     })
 }
 
-fn report(
-    state: &State,
-    submission: &Submission,
-    reservation: &Reservation,
-    permit: &Permit,
-    out: &Path,
-) -> Report {
+fn report(state: &State, submission: &Submission, reservation: &Reservation, permit: &Permit) -> Report {
     let approved = approved_by(state, reservation);
     let statement = &permit.statement;
     let mut json = about(submission);
     json.insert("verdict".to_owned(), "permitted".into());
-    json.insert("out".to_owned(), out.display().to_string().into());
     json.insert("refusals".to_owned(), json!([]));
     json.insert("approved".to_owned(), json!(approved));
     let vaults: Vec<_> = statement
@@ -223,7 +217,7 @@ fn report(
         }),
     );
     let number = submission.asked.as_ref().map(|asked| asked.signed.request.number()).unwrap_or_default();
-    let mut lines = claims(submission);
+    let mut lines = claims(&submission.imported);
     lines.extend([
         format!("{number} permitted until {}", utc_text(statement.expires)),
         format!("leaves the wallet  {}", amount_text(statement.outflow)),
@@ -235,18 +229,13 @@ fn report(
     if !approved.is_empty() {
         lines.push(format!("approved by        {}", escape(&approved.join(", "))));
     }
-    lines.push(format!("written to         {}", escape(&out.to_string_lossy())));
     Report { lines, json }
 }
 
-/// What the file says of itself, before anything else is said of it.
-pub fn claims(submission: &Submission) -> Vec<String> {
-    submission.imported.manifest().iter().flat_map(|manifest| manifest.lines()).collect()
-}
-
-/// What is known of a payment, for JSON; `manifest` is what its file claims.
+/// What is known of a payment, for JSON; `manifest` is what its file claims, `words` are the file's.
 pub fn about(submission: &Submission) -> Map<String, Value> {
     let mut about = Map::new();
+    about.insert("words".to_owned(), hash_words(&submission.imported.sha256()).into());
     about.insert("manifest".to_owned(), submission.imported.manifest().map(Manifest::to_json).into());
     if let Some(spend) = submission.imported.spend() {
         about.insert("spend_id".to_owned(), spend.id().to_string().into());

@@ -186,6 +186,7 @@ fn an_approver_reads_what_the_file_pays_and_signs_only_what_a_terminal_signed() 
     let said =
         ["desk", "anna"].iter().fold(said, |said, name| said.replace(&office.key(name).fingerprint(), name));
     let request = office.signed_request("1.psbt").request.id().to_string();
+    let said = said.replace(&office.words("1.psbt"), "WORDS").replace(&office.words("out.psbt"), "OUT WORDS");
     insta::assert_snapshot!(said.replace(&request, "REQUEST"));
     office.unsigned(&payment, office.request(&payment), "draft.psbt");
     assert_eq!(approve(&office, "draft.psbt", "anna", "x.psbt").code(), (3, "C34".to_owned()));

@@ -12,6 +12,7 @@ use policies::permit::{Permit, vault_id};
 use policies::request::{Recipient, Request, SignedRequest};
 use policies::spend::{Spend, SpendInput, SpendOutput, SpendParts};
 use policies::wallet::{Branch, Keypath, Wallet, export_text};
+use psbt_tools::display::words_of;
 use psbt_tools::envelope::{Envelope, Kind};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -173,6 +174,11 @@ impl Office {
     /// How many events the ledger has.
     pub fn events(&self) -> u64 {
         self.run_json(&["log", "verify"]).done().json()["events"].as_u64().unwrap()
+    }
+
+    /// The words of a file, as every program must tell them.
+    pub fn words(&self, name: &str) -> String {
+        words_of(&std::fs::read(self.path(name)).unwrap())
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -29,6 +29,8 @@ fn a_payment_within_limits_is_permitted_for_exactly_its_spend() {
     assert_eq!(said["payment"], "P-0001");
     assert_eq!((&said["outflow_sat"], &said["fee_sat"]), (&40_010_000.into(), &10_000.into()));
     assert_eq!(said["permit"]["id"], statement.id().to_string());
+    assert_eq!(said["words"], office.words("P-0001-request.psbt"));
+    assert_eq!(said["out_words"], office.words("P-0001-permitted.psbt"));
 }
 
 #[test]

@@ -17,6 +17,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     heard(files::write_new(path, bytes, 0o644))
 }
 
+/// Writes a file that only its owner may read, as the programs do with payments. `-` is standard output.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    heard(files::write_new(path, bytes, 0o600))
+}
+
 /// Writes a line to standard error.
 pub fn say(line: impl Display) {
     // Nobody is left to be told that standard error is gone.

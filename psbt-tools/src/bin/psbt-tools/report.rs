@@ -3,7 +3,7 @@
 use crate::output::say;
 use bitcoin::Amount;
 use policies::check::{Finding, Outcome};
-use psbt_tools::display::{address_text, escape_bytes, hex};
+use psbt_tools::display::{address_text, escape_bytes, hash_words, hex};
 use psbt_tools::inspection::{InputView, Inspection, OutputView};
 use psbt_tools::manifest::Manifest;
 use psbt_tools::money::amount_text;
@@ -38,6 +38,7 @@ fn head(out: &mut String, inspection: &Inspection) {
         line(out, format_args!("{says}"));
     }
     line(out, format_args!("file           SHA-256 {}", hex(&inspection.sha256)));
+    line(out, format_args!("words          {}", hash_words(&inspection.sha256)));
     line(
         out,
         format_args!("format         PSBT version {}, {}", inspection.psbt_version, inspection.network),

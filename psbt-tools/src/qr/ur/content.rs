@@ -75,11 +75,12 @@ impl Type {
     }
 
     /// The type in which content of a kind is written, and its message. PSBTs go out as `crypto-psbt`, because Jade
-    /// reads no `psbt`; descriptors as `output-descriptor`, which takes their text as it is.
+    /// reads no `psbt`; descriptors as `output-descriptor`, which takes their text as it is, unless it has the `@` that stands
+    /// for a key there.
     pub(crate) fn wrap(kind: Kind, bytes: &[u8]) -> (Self, Vec<u8>) {
         match (kind, std::str::from_utf8(bytes)) {
             (Kind::Psbt, _) => (Type::CryptoPsbt, cbor::byte_string(bytes)),
-            (Kind::Descriptor, Ok(text)) if !text.trim().contains('\n') => {
+            (Kind::Descriptor, Ok(text)) if !text.trim().contains(['\n', '@']) => {
                 let mut message = Vec::with_capacity(bytes.len().saturating_add(12));
                 // Writing into memory does not fail.
                 let _ = Encoder::new(&mut message).map(1).and_then(|e| e.u8(1)?.str(text.trim()).map(|_| ()));
@@ -136,6 +137,7 @@ mod tests {
             (Kind::Bytes, &[1, 2, 3], Type::Bytes),
             (Kind::Descriptor, b"wpkh(xpub)", Type::OutputDescriptor),
             (Kind::Json, b"{}", Type::Bytes),
+            (Kind::Descriptor, b"wpkh(@0/**)", Type::Bytes),
         ] {
             let (wrapped, message) = Type::wrap(kind, bytes);
             assert_eq!((wrapped, read(wrapped, &message)), (ty, Ok((kind, bytes.to_vec()))));

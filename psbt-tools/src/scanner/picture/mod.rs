@@ -28,6 +28,16 @@ pub(super) fn moves(bytes: &[u8]) -> bool {
     bytes.starts_with(b"GIF8")
 }
 
+/// Most frames of a picture.
+pub(super) fn most_frames(bytes: &[u8]) -> u32 {
+    if moves(bytes) { MAX_FRAMES } else { 1 }
+}
+
+/// The picture of a JPEG, and of nothing else.
+pub(super) fn still_jpeg(bytes: &[u8]) -> Result<Luma, Unread> {
+    if bytes.starts_with(&[0xff, 0xd8, 0xff]) { jpeg::read(bytes) } else { Err(Unread::Format) }
+}
+
 /// Hands every frame of a picture to `take` until it wants no more.
 pub(super) fn each(bytes: &[u8], mut take: impl FnMut(&Luma) -> bool) -> Result<(), Unread> {
     if moves(bytes) {
@@ -35,9 +45,21 @@ pub(super) fn each(bytes: &[u8], mut take: impl FnMut(&Luma) -> bool) -> Result<
     }
     let still = match bytes {
         [0x89, b'P', b'N', b'G', ..] => png::read(bytes)?,
-        [0xff, 0xd8, 0xff, ..] => jpeg::read(bytes)?,
-        _ => return Err(Unread::Format),
+        _ => still_jpeg(bytes)?,
     };
     take(&still);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_jpeg_of_a_camera_is_no_other_picture() {
+        for other in [&b"GIF89a"[..], b"\x89PNG", b"", b"\xff\xd8"] {
+            assert_eq!(still_jpeg(other), Err(Unread::Format));
+        }
+        assert_eq!(still_jpeg(b"\xff\xd8\xff"), Err(Unread::Broken));
+    }
 }

@@ -1,7 +1,6 @@
 //! One scan: a child, and what is needed to go on with a new one when it falls.
 
 use super::failure::Failure;
-use super::interrupt::Interrupt;
 use super::notice::{Notice, Watch};
 use super::picture;
 use super::process::{Lost, Process};
@@ -9,6 +8,7 @@ use super::tape::Tape;
 use super::wire::{Answer, Order, Report};
 use crate::Error;
 use crate::display::escape;
+use crate::interrupt::Interrupt;
 use crate::qr::Payload;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -34,8 +34,9 @@ pub(super) struct Session<'a> {
     watch: Watch,
     kept: Vec<String>,
     kept_chars: usize,
-    /// How many of them are of a scan that was interrupted.
+    /// How many of them are of a scan that was interrupted, and the name of its file, escaped.
     before: u32,
+    file: String,
     falls: u32,
     /// How many of them still count.
     fresh_falls: u32,
@@ -73,6 +74,7 @@ impl<'a> Session<'a> {
             kept: Vec::new(),
             kept_chars: 0,
             before: 0,
+            file: String::new(),
             falls: 0,
             fresh_falls: 0,
             frames: 0,
@@ -82,8 +84,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Goes on with the texts of a scan of before.
-    pub(super) fn go_on(&mut self, texts: Vec<String>) {
+    /// Goes on with the texts of a scan of before, which a file of this name has.
+    pub(super) fn go_on(&mut self, file: String, texts: Vec<String>) {
+        self.file = file;
         (self.notice)(&Notice::Resumed(texts.len()));
         self.watch.resumed(texts.len());
         self.before = u32::try_from(texts.len()).unwrap_or(u32::MAX);
@@ -112,7 +115,7 @@ impl<'a> Session<'a> {
         let mut order = Order::Picture(0, bytes);
         loop {
             let before = self.frames;
-            match self.carry_out(&order, &mut |_| Ok(())) {
+            match self.carry_out(&order, &mut |_| Err(Lost::Nonsense)) {
                 Ok(()) => return Ok(()),
                 Err(Stop::Ends(error)) => return Err(error),
                 Err(Stop::Unread(reason)) => {
@@ -142,7 +145,7 @@ impl<'a> Session<'a> {
     }
 
     fn frame(&mut self, name: &str, order: &Order) -> Result<(), Error> {
-        match self.carry_out(order, &mut |_| Ok(())) {
+        match self.carry_out(order, &mut |_| Err(Lost::Nonsense)) {
             Ok(()) => Ok(()),
             Err(Stop::Ends(error)) => Err(error),
             Err(Stop::Fell(lost)) => self.fell(name, lost),
@@ -199,14 +202,21 @@ impl<'a> Session<'a> {
         consumed: &mut dyn FnMut(u64) -> Result<(), Lost>,
     ) -> Result<(), Stop> {
         self.child()?.order(order)?;
+        let mut left = order.most_reports();
         loop {
             if self.is_interrupted() {
                 self.process = None;
                 return Ok(());
             }
             match self.child()?.answer()? {
-                Answer::Report(report) => self.take(*report)?,
-                Answer::Consumed(count) => consumed(count)?,
+                Answer::Report(report) => {
+                    left = left.checked_sub(1).ok_or(Lost::Nonsense)?;
+                    self.take(*report)?;
+                }
+                Answer::Consumed(count) => {
+                    consumed(count)?;
+                    left = order.most_reports();
+                }
                 Answer::Done => return Ok(()),
                 Answer::Unread(reason) => {
                     // What follows in this order is its end.
@@ -266,8 +276,16 @@ impl<'a> Session<'a> {
             }
             if !self.kept.is_empty() {
                 process.order(&Order::Texts(self.before, self.kept.clone()))?;
-                if process.answer()? != Answer::Done {
-                    return Err(Lost::Nonsense.into());
+                match process.answer()? {
+                    Answer::Done => {}
+                    Answer::Unread(_) => {
+                        return Err(Stop::Ends(Failure::NoResume(self.file.clone()).into()));
+                    }
+                    Answer::Ready
+                    | Answer::Open(_)
+                    | Answer::Report(_)
+                    | Answer::Consumed(_)
+                    | Answer::Payload(_) => return Err(Lost::Nonsense.into()),
                 }
             }
             self.process = Some(process);

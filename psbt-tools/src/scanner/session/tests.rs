@@ -1,7 +1,7 @@
 //! Children that fall in every way there is. Each is a script that greets as a child does.
 
 use super::*;
-use crate::scanner::interrupt::Interrupt;
+use crate::interrupt::Interrupt;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
@@ -83,6 +83,11 @@ fn an_answer_that_no_child_gives_is_nonsense() {
         assert_eq!(lost(&nonsense), Some(Lost::Nonsense), "{nonsense}");
     }
     assert_eq!(lost(&format!("{}{DONE}sleep 60", report(&plausible))), None);
+    // One frame is answered once, and nothing of it is consumed.
+    let twice = report(&plausible).repeat(2);
+    assert_eq!(lost(&format!("{twice}{DONE}sleep 60")), Some(Lost::Nonsense));
+    let consumed = "printf 'C\\0\\0\\0\\10\\0\\0\\0\\0\\0\\0\\0\\1' >&0\n";
+    assert_eq!(lost(&format!("{consumed}{DONE}sleep 60")), Some(Lost::Nonsense));
 }
 
 #[test]
@@ -113,6 +118,30 @@ fn a_new_child_is_given_what_the_fallen_one_kept() {
     session.luma("frame", 2, 1, vec![0, 255]).unwrap();
     assert_eq!(session.kept(), ["UR:ONE"]);
     assert_eq!(std::fs::read(folder.path().join("told")).unwrap(), b"T\0\0\0\x0a\0\0\0\0UR:ONE");
+}
+
+#[test]
+fn a_video_is_answered_once_for_each_frame_that_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let once = report(&Report::default());
+    let program = program(folder.path(), &format!("{once}{once}{DONE}sleep 60"));
+    let mut lost = Vec::new();
+    let mut notice = |notice: &Notice| {
+        if let Notice::Lost(_, why) = notice {
+            lost.push(*why);
+        }
+    };
+    let mut session = Session::new(&program, Interrupt::watched().unwrap(), &mut notice);
+    let error = session.video(&mut Tape::new("v".to_owned()), b"YUV4MPEG2").unwrap_err();
+    assert_eq!((error.code().as_str(), lost.len()), ("nonsense", 9));
+}
+
+#[test]
+fn a_moving_picture_has_no_more_frames_than_are_read_however_often_a_child_falls() {
+    let order = |skip, bytes: &[u8]| Order::Picture(skip, bytes.to_vec()).most_reports();
+    assert_eq!((order(0, b"GIF89a"), order(19_999, b"GIF89a"), order(20_001, b"GIF89a")), (20_000, 1, 0));
+    assert_eq!(order(0, b"\x89PNG"), 1);
+    assert_eq!((Order::Jpeg(b"GIF89a".to_vec()).most_reports(), Order::End.most_reports()), (1, 0));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::{commands, output};
 use clap::{Args, ValueEnum};
 use psbt_tools::convert::{to_version_0, to_version_2};
 use psbt_tools::document::Encoding;
-use psbt_tools::{Error, strict};
+use psbt_tools::{Error, manifest, strict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,11 +44,12 @@ enum Form {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let document = commands::document(&arguments.file)?;
     let bytes = document.psbt_bytes();
-    let as_it_is = || strict::parse(bytes).map(|_| bytes.to_vec());
+    // A file that was damaged on its way is not made to look whole.
+    manifest::checked(bytes, &strict::parse(bytes)?)?;
     let (encoding, bytes) = match arguments.to {
-        Form::Base64 => (Encoding::Base64, as_it_is()?),
-        Form::Binary => (Encoding::Binary, as_it_is()?),
-        Form::Hex => (Encoding::Hex, as_it_is()?),
+        Form::Base64 => (Encoding::Base64, bytes.to_vec()),
+        Form::Binary => (Encoding::Binary, bytes.to_vec()),
+        Form::Hex => (Encoding::Hex, bytes.to_vec()),
         Form::V0 => (document.encoding(), to_version_0(bytes)?),
         Form::V2 => (document.encoding(), to_version_2(bytes)?),
     };

@@ -31,7 +31,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let document = commands::document(&arguments.file)?;
     let encoding = document.encoding();
     let (mut psbt, form) = match arguments.descriptors.as_slice() {
-        [] => strict::read(document.psbt_bytes())?,
+        [] => {
+            let (psbt, form) = strict::read(document.psbt_bytes())?;
+            manifest::checked(document.psbt_bytes(), &psbt)?;
+            (psbt, form)
+        }
         descriptors => {
             let network = network_from_word(&arguments.network)?;
             let wallet = Wallet::new(network, descriptors)?;

@@ -5,7 +5,7 @@ use bitcoin::hashes::{Hash, sha256};
 use clap::Args;
 use policies::check::Outcome;
 use policies::wallet::Wallet;
-use psbt_tools::display::{hex, network_from_word};
+use psbt_tools::display::{hex, network_from_word, words_of};
 use psbt_tools::document::Document;
 use psbt_tools::import::{Context, import_document};
 use psbt_tools::reply::{self, Reply};
@@ -64,14 +64,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 /// A reply says nothing of amounts and recipients: the PSBT does.
 fn show_reply(bytes: &[u8], as_json: bool) -> Result<ExitCode, Error> {
     let reply = Reply::read(bytes)?;
-    let sha256 = hex(sha256::Hash::hash(bytes).as_byte_array());
+    let (sha256, words) = (hex(sha256::Hash::hash(bytes).as_byte_array()), words_of(bytes));
     if as_json {
         let mut object = reply.to_json();
         object.insert("sha256".to_owned(), sha256.into());
+        object.insert("words".to_owned(), words.into());
         output::print(&format!("{}\n", Value::Object(object)))?;
     } else {
         let file = format!("file           SHA-256 {sha256}, {} bytes", bytes.len());
-        let lines: Vec<_> = reply.lines().into_iter().chain([file]).collect();
+        let lines: Vec<_> =
+            reply.lines().into_iter().chain([file, format!("words          {words}")]).collect();
         output::print(&format!("{}\n", lines.join("\n")))?;
     }
     Ok(ExitCode::SUCCESS)

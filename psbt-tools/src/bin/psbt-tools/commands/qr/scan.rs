@@ -1,9 +1,9 @@
 //! `qr scan`: QR codes that are seen become a file again.
 
+use crate::output::print;
 use bitcoin::hashes::{Hash, sha256};
 use clap::Args;
-use psbt_tools::display::{hash_words, hex};
-use psbt_tools::qr::Integrity;
+use psbt_tools::display::{escape, hash_words, hex};
 use psbt_tools::scanner::{From, Size, Status, receive};
 use psbt_tools::{Error, files};
 use serde_json::json;
@@ -44,6 +44,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    // Before anybody holds anything before a camera.
+    if let Some(output) = arguments.output.as_deref().filter(|output| is_taken(output)) {
+        return Err(Error::Exists(escape(&output.to_string_lossy())));
+    }
     let from = From {
         camera: arguments.camera.clone(),
         video: arguments.video.clone(),
@@ -59,8 +63,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let sha256 = sha256::Hash::hash(&payload.bytes).to_byte_array();
     if let Some(output) = &arguments.output {
         files::write_new(output, &payload.bytes, 0o644)?;
+        received.done();
     }
-    let integrity = integrity_word(payload.integrity);
+    let integrity = payload.integrity.to_string();
     if arguments.json {
         let about = json!({
             "kind": payload.kind.to_string(), "format": payload.format.to_string().to_lowercase(),
@@ -69,21 +74,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             "pictures": received.pictures, "frames": received.frames, "codes": received.codes,
             "lost": received.lost,
         });
-        println!("{about}");
+        print(&format!("{about}\n"))?;
     } else if arguments.output.as_deref() != Some(Path::new("-")) {
-        println!("payload   {}, {} bytes, by {}", payload.kind, payload.bytes.len(), payload.format);
-        println!("integrity {integrity}");
-        println!("words     {}", hash_words(&sha256));
-        println!("SHA-256   {}", hex(&sha256));
+        let (kind, length, format) = (payload.kind, payload.bytes.len(), payload.format);
+        print(&format!(
+            "payload   {kind}, {length} bytes, by {format}\nintegrity {integrity}\nwords     {}\nSHA-256   {}\n",
+            hash_words(&sha256),
+            hex(&sha256)
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn integrity_word(integrity: Integrity) -> &'static str {
-    match integrity {
-        Integrity::Single => "one code",
-        Integrity::Crc32 => "check sum right",
-        Integrity::Repeated => "no check sum; parts were seen again: compare the words",
-        Integrity::Unchecked => "no check sum; parts were seen once: compare the words",
-    }
+fn is_taken(output: &Path) -> bool {
+    output.as_os_str() != "-" && output.symlink_metadata().is_ok()
 }

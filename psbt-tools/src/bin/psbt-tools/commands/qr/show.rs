@@ -1,5 +1,6 @@
 //! `qr show`: a file as QR codes, in the terminal or as pictures.
 
+use crate::output;
 use clap::Args;
 use psbt_tools::display::{hash_words, hex};
 use psbt_tools::qr::Version;
@@ -14,7 +15,8 @@ use std::process::ExitCode;
 
 /// Shows a file as QR codes, one after the other, until a key ends it: a PSBT, a transaction, a descriptor, anything.
 ///
-/// A PSBT or a transaction that is written as text goes out in its binary form. Every code is read back before it is
+/// A PSBT or a transaction that is written as text goes out in its binary form, a descriptor without the end of its line.
+/// Every code is read back before it is
 /// shown. The six words under the codes are those of the payload's SHA-256: the other side must see the same.
 ///
 /// Keys: + - density, < > speed, f format, p pause, q quit.
@@ -80,11 +82,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             "format": form.word(), "version": version.number(), "parts": parts, "codes": count,
             "bytes": content.bytes().len(), "sha256": hex(&sha256), "words": hash_words(&sha256),
         });
-        println!("{about}");
+        output::print(&format!("{about}\n"))?;
     } else {
         let noun = if count == 1 { "code" } else { "codes" };
-        println!("{}: {count} {noun} of version {}, least to see {parts}", pictures.name(), version.number());
-        println!("{}", hash_words(&sha256));
+        let (name, version, words) = (pictures.name(), version.number(), hash_words(&sha256));
+        output::print(&format!(
+            "{name}: {count} {noun} of version {version}, least to see {parts}\n{words}\n"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

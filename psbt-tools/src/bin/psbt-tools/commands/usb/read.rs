@@ -1,7 +1,7 @@
 //! `usb read`: one file from a stick.
 
 use super::{Stick, is_dash};
-use crate::output::{print, say, write};
+use crate::output::{print, say, write_private};
 use clap::Args;
 use psbt_tools::Error;
 use psbt_tools::display::{escape, hash_words, hex};
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         check_name(&taken.name).map_err(|fault| Refusal::Name(shown.clone(), fault))?;
         output.push(&taken.name);
     }
-    write(&output, &taken.bytes)?;
+    write_private(&output, &taken.bytes)?;
     let words = hash_words(&taken.sha256);
     if arguments.json {
         let object = json!({

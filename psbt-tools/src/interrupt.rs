@@ -1,25 +1,29 @@
-//! Ctrl-C ends a scan, not the program: what was read is kept first.
+//! Signals end a scan or a show, not the program: what was read is kept first, and the terminal is given back as it was.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Watched once for the whole program, which may scan several times: in between the signals do what they always do.
+/// Watched once for the whole program, which may scan and show several times: in between the signals do what they always
+/// do.
 #[derive(Debug)]
 struct Signals {
     idle: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
+    told_to_end: Arc<AtomicBool>,
 }
 
-/// The signals that end this scan, until this is dropped.
+/// The signals of this program, once there was anything to interrupt.
+static SIGNALS: OnceLock<Signals> = OnceLock::new();
+
+/// The signals that end this scan or show, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Interrupt(&'static Signals);
+pub(crate) struct Interrupt(&'static Signals);
 
 impl Interrupt {
     /// From now on.
-    pub(super) fn watched() -> io::Result<Self> {
-        static SIGNALS: OnceLock<Signals> = OnceLock::new();
+    pub(crate) fn watched() -> io::Result<Self> {
         let signals = match SIGNALS.get() {
             Some(signals) => signals,
             None => {
@@ -33,7 +37,7 @@ impl Interrupt {
     }
 
     /// Whether one came.
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.ended.load(Ordering::Relaxed)
     }
 }
@@ -44,16 +48,26 @@ impl Drop for Interrupt {
     }
 }
 
+/// Whether SIGTERM or SIGHUP came during a scan or a show. They are meant for the program: one that goes on after its
+/// commands ends now.
+pub fn is_told_to_end() -> bool {
+    SIGNALS.get().is_some_and(|signals| signals.told_to_end.load(Ordering::Relaxed))
+}
+
 fn register() -> io::Result<Signals> {
-    let signals = Signals { idle: Arc::new(AtomicBool::new(true)), ended: Arc::default() };
-    // A program that handles a signal by itself goes on doing so between scans.
+    let signals =
+        Signals { idle: Arc::new(AtomicBool::new(true)), ended: Arc::default(), told_to_end: Arc::default() };
+    // A program that handles a signal by itself goes on doing so in between.
     let handled = handled();
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         if !handled(signal) {
-            // In this order: what scans nothing ends at once.
+            // In this order: what scans and shows nothing ends at once.
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.idle))?;
         }
         signal_hook::flag::register(signal, Arc::clone(&signals.ended))?;
+    }
+    for signal in [SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&signals.told_to_end))?;
     }
     Ok(signals)
 }
