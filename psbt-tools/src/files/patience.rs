@@ -156,7 +156,9 @@ mod tests {
 
     #[test]
     fn a_thread_that_breaks_is_a_fault() {
-        let broken = Patience::default().wait(SHORT, |_| -> Result<(), Obstacle> { panic!("on purpose") });
+        // Printing where it broke takes its time.
+        let long = Duration::from_secs(60);
+        let broken = Patience::default().wait(long, |_| -> Result<(), Obstacle> { panic!("on purpose") });
         assert_eq!(broken.unwrap_err().code(), "unreadable");
     }
 }
