@@ -31,10 +31,9 @@ pub use notice::{Hindrance, Notice, Outlook};
 pub use picture::luma::{Luma, MAX_PIXELS};
 pub use process::Lost;
 pub use receive::{Received, receive};
-pub use status::Status;
 #[cfg(any(test, fuzzing))]
 pub use texts::texts_of;
-pub use watched::watched;
+pub use watched::{followed, watched};
 
 use crate::sandbox::Limits;
 

@@ -103,7 +103,7 @@ fn look(
 fn camera(mut camera: Camera, session: &mut Session<'_>, keeper: &mut Keeper) -> Result<(), Error> {
     let name = camera.name().to_owned();
     let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    while !session.is_interrupted() && !has_enough(session) {
+    follow(session, keeper, |session| {
         match camera.next(LOOK)? {
             Some(Frame::Luma { width, height, pixels }) => {
                 session.luma(&name, side(width), side(height), pixels)?;
@@ -111,7 +111,27 @@ fn camera(mut camera: Camera, session: &mut Session<'_>, keeper: &mut Keeper) ->
             Some(Frame::Jpeg(bytes)) => session.jpeg(&name, bytes)?,
             None => {}
         }
-        keeper.now_and_then(session)?;
+        Ok(Goes::On)
+    })
+}
+
+/// Whether what moves has more to show.
+enum Goes {
+    On,
+    Over,
+}
+
+/// Looks at what moves, step by step, until it is over, interrupted, or has shown enough.
+fn follow<'a>(
+    session: &mut Session<'a>,
+    keeper: &mut Keeper,
+    mut step: impl FnMut(&mut Session<'a>) -> Result<Goes, Error>,
+) -> Result<(), Error> {
+    while !session.is_interrupted() && !has_enough(session) {
+        match step(session)? {
+            Goes::On => keeper.now_and_then(session)?,
+            Goes::Over => break,
+        }
     }
     Ok(())
 }
@@ -136,15 +156,14 @@ fn look_at_pictures(
 
 fn video(mut stream: Stream, session: &mut Session<'_>, keeper: &mut Keeper) -> Result<(), Error> {
     let mut tape = Tape::new(stream.name().to_owned());
-    while !session.is_interrupted() && !has_enough(session) {
+    follow(session, keeper, |session| {
         match stream.next(usize::MAX)? {
             Piece::Bytes(bytes) => session.video(&mut tape, &bytes)?,
             Piece::Pause => {}
-            Piece::End => break,
+            Piece::End => return Ok(Goes::Over),
         }
-        keeper.now_and_then(session)?;
-    }
-    Ok(())
+        Ok(Goes::On)
+    })
 }
 
 fn raw(
@@ -154,7 +173,7 @@ fn raw(
     keeper: &mut Keeper,
 ) -> Result<(), Error> {
     let size = raw.size;
-    while !session.is_interrupted() && !has_enough(session) {
+    follow(session, keeper, |session| {
         match stream.next(raw.missing())? {
             Piece::Bytes(bytes) => {
                 if let Some(pixels) = raw.add(&bytes) {
@@ -162,11 +181,10 @@ fn raw(
                 }
             }
             Piece::Pause => {}
-            Piece::End => break,
+            Piece::End => return Ok(Goes::Over),
         }
-        keeper.now_and_then(session)?;
-    }
-    Ok(())
+        Ok(Goes::On)
+    })
 }
 
 /// Whether what moves can end: a payload is whole, and no other was in view for a while.

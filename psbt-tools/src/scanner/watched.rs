@@ -14,14 +14,21 @@ use std::io::Write;
 /// # Errors
 /// Those of [`receive`].
 pub fn watched(from: &From) -> Result<Received, Error> {
-    let mut status = Status::default();
-    let received = receive(from, &mut |notice| status.show(notice));
-    drop(status);
-    let received = received?;
+    let received = followed(from)?;
     // Nobody is left to be told that standard error is gone.
     let _ = writeln!(std::io::stderr(), "{}", received.text());
     received.done();
     Ok(received)
+}
+
+/// Receives, and says on standard error how far it is.
+///
+/// # Errors
+/// Those of [`receive`].
+pub fn followed(from: &From) -> Result<Received, Error> {
+    // Its line ends with it, before anything else is said.
+    let mut status = Status::default();
+    receive(from, &mut |notice| status.show(notice))
 }
 
 impl Received {

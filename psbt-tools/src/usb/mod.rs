@@ -16,5 +16,5 @@ pub use mount::{ADVISED, Medium};
 pub use name::{BadName, check as check_name};
 pub use put::{Put, put};
 pub use refusal::Refusal;
-pub use sidecar::{ENDING, Sidecar, sidecar_name, text as sidecar_text};
+pub use sidecar::{ENDING, Sidecar, sidecar_name};
 pub use take::{Take, take};

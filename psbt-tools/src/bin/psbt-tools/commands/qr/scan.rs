@@ -1,10 +1,9 @@
 //! `qr scan`: QR codes that are seen become a file again.
 
 use crate::output::print;
-use bitcoin::hashes::{Hash, sha256};
 use clap::Args;
 use psbt_tools::display::{escape, hash_words, hex};
-use psbt_tools::scanner::{From, Size, Status, receive};
+use psbt_tools::scanner::{From, Size, followed};
 use psbt_tools::{Error, files};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -55,12 +54,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         resume: arguments.resume.clone(),
         raw: arguments.raw,
     };
-    let mut status = Status::default();
-    let received = receive(&from, &mut |notice| status.show(notice));
-    drop(status);
-    let received = received?;
-    let payload = &received.payload;
-    let sha256 = sha256::Hash::hash(&payload.bytes).to_byte_array();
+    let received = followed(&from)?;
+    let (payload, sha256) = (&received.payload, received.sha256());
     if let Some(output) = &arguments.output {
         files::write_new(output, &payload.bytes, 0o644)?;
         received.done();
