@@ -12,6 +12,7 @@ use crate::Error;
 use crate::display::escape;
 use open::{place, regular, step};
 use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -70,6 +71,30 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
             .and_then(|()| out.flush())
             .map_err(|source| Error::Write { name, source });
     }
+    let (folder, file) = target(path)?;
+    folder.write_new(file, bytes, mode).map(|_| ()).map_err(|obstacle| obstacle.writing(&name))
+}
+
+/// Refuses a path at which [`write_new`] could not write, because its name is taken or its folder is not there: asked
+/// before work whose result would then be lost. The writing itself never replaces anything either.
+///
+/// # Errors
+/// Those of [`write_new`].
+pub fn require_free(path: &Path) -> Result<(), Error> {
+    if is_dash(path) {
+        return Ok(());
+    }
+    let (folder, file) = target(path)?;
+    match folder.is_taken(file) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Error::Exists(name(path))),
+        Err(obstacle) => Err(obstacle.writing(&name(path))),
+    }
+}
+
+/// The folder in which a new file is to be, and its name there.
+fn target(path: &Path) -> Result<(Folder, &OsStr), Error> {
+    let name = name(path);
     let Some(file) = path.file_name() else {
         return Err(match path.symlink_metadata() {
             Ok(_) => Error::Exists(name),
@@ -80,8 +105,7 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let folder = Folder::open_for(folder, Patience::default(), |obstacle| obstacle.writing(&name))?;
-    folder.write_new(file, bytes, mode).map(|_| ()).map_err(|obstacle| obstacle.writing(&name))
+    Ok((Folder::open_for(folder, Patience::default(), |obstacle| obstacle.writing(&name))?, file))
 }
 
 /// Paths that mean a descriptor of this process and can lead nowhere else, whoever typed them.

@@ -47,6 +47,23 @@ fn a_missing_folder_is_a_fault_with_a_hint() {
 }
 
 #[test]
+fn what_could_not_be_written_is_refused_before_the_work_with_the_error_of_the_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("taken"), b"").unwrap();
+    symlink(at("nowhere"), at("dangling")).unwrap();
+    for name in ["taken", "dangling", "no/such", "taken/below", "", ".."] {
+        let (before, writing) = (require_free(&at(name)), write_new(&at(name), b"x", 0o600));
+        let (before, writing) = (before.unwrap_err(), writing.unwrap_err());
+        assert_eq!(before.to_string(), writing.to_string());
+        assert_eq!((before.code(), before.exit_code()), (writing.code(), writing.exit_code()));
+    }
+    require_free(&at("free")).unwrap();
+    require_free(Path::new("-")).unwrap();
+    assert_eq!(names(folder.path()), ["dangling", "taken"]);
+}
+
+#[test]
 fn sizes_are_capped_and_only_regular_files_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big");

@@ -43,12 +43,9 @@ impl<'a> Pictures<'a> {
     /// Whether their name is free: asked before the work whose result is shown.
     ///
     /// # Errors
-    /// [`Error::Exists`].
+    /// Those of [`files::require_free`].
     pub fn is_free(self) -> Result<(), Error> {
-        match self.path().symlink_metadata() {
-            Ok(_) => Err(Error::Exists(self.name())),
-            Err(_) => Ok(()),
-        }
+        files::require_free(self.path())
     }
 
     fn path(self) -> &'a Path {

@@ -11,7 +11,6 @@ use psbt_tools::{display, files};
 use serde_json::json;
 
 use super::open_chain;
-use super::terms::can_be_written;
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::store::Store;
@@ -48,7 +47,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
         return Err(Error::Usage { what: display::escape(name), reason: "it is named twice".to_owned() });
     }
     let store = Store::open(dir)?;
-    can_be_written(&args.output)?;
+    files::require_free(&args.output)?;
     let network = store.network()?;
     let tip = store.tip()?.ok_or(Error::NotScanned(None))?;
     let source = open_chain(dir, &store.config()?)?.tip()?;

@@ -243,22 +243,6 @@ impl Leaving<'_> {
     }
 }
 
-/// Whether a file can be written there: looked at before a number is given; writing refuses again.
-pub fn can_be_written(output: &Path) -> Result<()> {
-    if output == Path::new("-") {
-        return Ok(());
-    }
-    if output.exists() {
-        return Err(psbt_tools::Error::Exists(output.display().to_string()).into());
-    }
-    match output.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) if !parent.is_dir() => {
-            Err(Error::file(parent)(std::io::Error::from(std::io::ErrorKind::NotFound)))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Whether what was made before has the fee that is asked for now. Errors: [`Error::DraftDiffers`].
 pub fn has_typed_fee(
     payment: &Payment,

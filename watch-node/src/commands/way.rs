@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use psbt_tools::show::{Content, To};
 use psbt_tools::{display, files};
 
-use super::terms::can_be_written;
 use crate::error::Result;
 use crate::output::Output;
 use crate::store::{Attempt, Payment, Store};
@@ -32,7 +31,7 @@ impl Way {
     /// Whether the file could go there: looked at before anything is made.
     pub fn is_free(&self) -> Result<()> {
         self.to.is_ready()?;
-        self.output.as_deref().map_or(Ok(()), can_be_written)
+        self.output.as_deref().map_or(Ok(()), |output| Ok(files::require_free(output)?))
     }
 
     /// The name that it is written to.

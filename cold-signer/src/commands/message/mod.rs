@@ -15,7 +15,6 @@ use cold_wire::KeyInfo;
 use policies::id::MessageId;
 use policies::message::bip322::Locks;
 use psbt_tools::display::escape;
-use std::path::Path;
 
 /// Timelocks, for wallets of which no path is open without.
 #[derive(Debug, Clone, clap::Args)]
@@ -97,14 +96,6 @@ fn terminal(given: &[MessageId]) -> Option<Terminal> {
 
 fn person(terminal: &mut Option<Terminal>) -> Option<&mut dyn Person> {
     terminal.as_mut().map(|terminal| terminal as &mut dyn Person)
-}
-
-/// Before anything is signed that could then not be written.
-fn is_free(out: &Path) -> Result<()> {
-    if out.as_os_str() != "-" && out.symlink_metadata().is_ok() {
-        return Err(psbt_tools::Error::Exists(escape(&out.to_string_lossy())).into());
-    }
-    Ok(())
 }
 
 /// Who has to sign yet, in a line.

@@ -1,6 +1,6 @@
 //! `sign-reserves`
 
-use super::{LockArgs, Seen, agreed, descriptors, is_free, live_network, missing_text, person, terminal};
+use super::{LockArgs, Seen, agreed, descriptors, live_network, missing_text, person, terminal};
 use crate::cli::{Global, console_program};
 use crate::commands::address::{Book, MAX_UP_TO, UP_TO};
 use crate::output::Output;
@@ -66,7 +66,7 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
             "-o - writes the file itself, which is nothing for a terminal: name a file".to_owned(),
         ));
     }
-    is_free(&args.output)?;
+    files::require_free(&args.output)?;
     if args.previous.len() > MAX_PREVIOUS {
         return Err(Error::Usage(format!("at most {MAX_PREVIOUS} files with transactions")));
     }

@@ -1,6 +1,6 @@
 //! `sign-message`
 
-use super::{LockArgs, Seen, agreed, descriptors, is_free, live_network, missing_text, person, terminal};
+use super::{LockArgs, Seen, agreed, descriptors, live_network, missing_text, person, terminal};
 use crate::cli::{Global, console_program};
 use crate::commands::address::{Book, UP_TO};
 use crate::output::{Output, undeceiving};
@@ -78,7 +78,7 @@ enum Format {
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let out = args.output.as_deref().filter(|out| out.as_os_str() != "-");
-    out.map_or(Ok(()), is_free)?;
+    out.map_or(Ok(()), files::require_free)?;
     let given = given(args)?;
     if args.add.is_none() && args.address.is_none() && args.index.is_none() {
         return Err(which());

@@ -1,7 +1,7 @@
 //! One payment that comes by QR codes, or leaves by them, or both.
 
 use super::files::{self, Found};
-use super::{Args, is_free, make, person};
+use super::{Args, make, person};
 use crate::cli::{Global, console_program};
 use crate::consent::Given;
 use crate::output::Output;
@@ -9,7 +9,7 @@ use crate::session::{Answer, Session};
 use crate::terminal::Terminal;
 use crate::{Error, Result};
 use psbt_tools::display::{hash_words, hex};
-use psbt_tools::files::write_new;
+use psbt_tools::files::{require_free, write_new};
 use psbt_tools::scanner::{Received, watched};
 use psbt_tools::show::Content;
 use serde_json::{Value, json};
@@ -31,9 +31,7 @@ pub fn run(global: &Global, args: &Args, answer: Answer, given: &Given) -> Resul
     }
     args.to.is_ready()?;
     let (file, out) = named(args, answer)?;
-    if let Some(out) = &out {
-        is_free(out)?;
-    }
+    out.as_deref().map_or(Ok(()), require_free)?;
     let source = match file {
         Some(file) => Source::File(file),
         None => Source::Seen(watched(&args.from)?),

@@ -1,7 +1,7 @@
 //! Several files in one visit: all are looked at, a sheet of totals is shown, then each is signed or skipped.
 
 use super::files::{LeftOut, Task};
-use super::{is_free, sign};
+use super::sign;
 use crate::consent::{self, Given};
 use crate::output::{Output, print_error};
 use crate::screens::{Totals, paginate};
@@ -11,6 +11,7 @@ use crate::{Error, Result};
 use policies::check::{Outcome, verdict};
 use policies::id::SpendId;
 use psbt_tools::display::escape;
+use psbt_tools::files::require_free;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -69,7 +70,7 @@ pub fn run(
 
 /// What signing a file would come to; what cannot be signed is not asked about later.
 fn look(session: &mut Session, task: &Task, totals: &mut Totals) -> Result<SpendId> {
-    is_free(&task.out)?;
+    require_free(&task.out)?;
     let document = session.open(&task.file)?;
     document.acceptable()?;
     let review = session.review(&document)?;

@@ -16,7 +16,7 @@ use files::{Found, Task};
 use policies::check::Check;
 use policies::id::SpendId;
 use psbt_tools::display::{escape, hash_words, hex};
-use psbt_tools::files::write_new;
+use psbt_tools::files::{require_free, write_new};
 use psbt_tools::manifest::Manifest;
 use psbt_tools::scanner::From;
 use psbt_tools::show::To;
@@ -106,21 +106,13 @@ fn person(terminal: &mut Option<Terminal>) -> Option<&mut dyn Person> {
     terminal.as_mut().map(|terminal| terminal as &mut dyn Person)
 }
 
-/// Before anything is signed that could then not be written.
-fn is_free(out: &Path) -> Result<()> {
-    if out.as_os_str() != "-" && out.symlink_metadata().is_ok() {
-        return Err(psbt_tools::Error::Exists(escape(&out.to_string_lossy())).into());
-    }
-    Ok(())
-}
-
 fn sign(
     session: &mut Session,
     task: &Task,
     given: &Given,
     person: Option<&mut dyn Person>,
 ) -> Result<(String, Value)> {
-    is_free(&task.out)?;
+    require_free(&task.out)?;
     let document = session.open(&task.file)?;
     let mut made = make(session, document, task.answer, given, person)?;
     write_new(&task.out, &made.bytes, 0o600)?;

@@ -21,7 +21,7 @@ use policies::text::utc_text;
 use psbt_tools::display::{escape, hash_words};
 use psbt_tools::document::Document;
 use psbt_tools::envelope::Kind;
-use psbt_tools::files::{DEFAULT_LIMIT, read, write_new};
+use psbt_tools::files::{DEFAULT_LIMIT, read, require_free, write_new};
 use psbt_tools::manifest::{Manifest, Says, gatekeeper};
 use psbt_tools::money::amount_text;
 use serde_json::{Map, Value, json};
@@ -92,10 +92,8 @@ fn submit(
     let mut ledger = Ledger::open(data)?;
     refuse_set_back(ledger.current()?, now)?;
     let document = Document::parse(read(file, DEFAULT_LIMIT)?)?;
-    // Asked before anything is reserved; the writing itself never replaces either.
-    if out.as_os_str() != "-" && out.symlink_metadata().is_ok() {
-        return Err(psbt_tools::Error::Exists(out.display().to_string()).into());
-    }
+    // Before anything is reserved.
+    require_free(out)?;
     // What the chain proves is true whatever becomes of the payment.
     for facts in facts(&document)? {
         take_facts(&mut ledger, &facts, now)?;

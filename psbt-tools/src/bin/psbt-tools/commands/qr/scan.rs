@@ -2,7 +2,7 @@
 
 use crate::output::print;
 use clap::Args;
-use psbt_tools::display::{escape, hash_words, hex};
+use psbt_tools::display::{hash_words, hex};
 use psbt_tools::scanner::{From, Size, followed};
 use psbt_tools::{Error, files};
 use serde_json::json;
@@ -44,9 +44,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     // Before anybody holds anything before a camera.
-    if let Some(output) = arguments.output.as_deref().filter(|output| is_taken(output)) {
-        return Err(Error::Exists(escape(&output.to_string_lossy())));
-    }
+    arguments.output.as_deref().map_or(Ok(()), files::require_free)?;
     let from = From {
         camera: arguments.camera.clone(),
         video: arguments.video.clone(),
@@ -79,8 +77,4 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_taken(output: &Path) -> bool {
-    output.as_os_str() != "-" && output.symlink_metadata().is_ok()
 }
