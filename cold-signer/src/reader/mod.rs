@@ -15,14 +15,11 @@ use cold_wire::{FrameError, read_frame, write_frame};
 use policies::codec::Canonical;
 use policies::signature::InputSignature;
 use policies::text::duration_text;
-use psbt_tools::sandbox::Timed;
+use psbt_tools::sandbox::Confined;
 use std::io;
-use std::net::Shutdown;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// The hidden argument that makes this program the reader.
@@ -31,37 +28,22 @@ pub const MODE: &str = "__reader";
 /// How long an order and its answer may take: longer than the processor time a reader has.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// How long a reader that closed its socket may take to end by itself, so that its own end can be told.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
 /// A running reader; it is killed when this is dropped.
 #[derive(Debug)]
 pub struct Reader {
-    child: Child,
-    socket: UnixStream,
+    confined: Confined,
     patience: Duration,
 }
 
 impl Reader {
-    /// Starts `program` as a reader and waits until its sandbox is closed. The socket is its standard input: no other
-    /// descriptor of the console reaches it.
+    /// Starts `program` as a reader and waits until its sandbox is closed.
     ///
     /// # Errors
     /// [`Error::Start`], [`Error::ReaderStopped`], or why the sandbox cannot be closed.
     pub fn spawn(program: &Path) -> Result<Self> {
         let fault = |source| Error::Start { program: program.to_owned(), source };
-        let (socket, other) = UnixStream::pair().map_err(fault)?;
-        socket.set_nonblocking(true).map_err(fault)?;
-        let child = Command::new(program)
-            .arg(MODE)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(OwnedFd::from(other)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(fault)?;
-        let mut reader = Self { child, socket, patience: PATIENCE };
+        let mut reader =
+            Self { confined: Confined::spawn(program, MODE).map_err(fault)?, patience: PATIENCE };
         match reader.hear(reader.deadline())? {
             Answer::Ready => Ok(reader),
             other => Err(no(other)),
@@ -135,7 +117,7 @@ impl Reader {
     }
 
     fn say(&mut self, order: &Order, until: Instant) -> Result<()> {
-        match write_frame(&mut Timed { socket: &self.socket, until }, &order.to_bytes()) {
+        match write_frame(&mut self.confined.until(until), &order.to_bytes()) {
             Ok(()) => Ok(()),
             Err(FrameError::TooLong(found)) => {
                 Err(Error::ReaderNonsense(format!("the document needs a frame of {found} bytes")))
@@ -146,7 +128,7 @@ impl Reader {
     }
 
     fn hear(&mut self, until: Instant) -> Result<Answer> {
-        match read_frame(&mut Timed { socket: &self.socket, until }) {
+        match read_frame(&mut self.confined.until(until)) {
             Ok(frame) => Answer::from_bytes(&frame).map_err(|error| Error::ReaderNonsense(error.to_string())),
             Err(FrameError::TooLong(found)) => {
                 Err(Error::ReaderNonsense(format!("a frame of {found} bytes")))
@@ -158,30 +140,13 @@ impl Reader {
 
     /// Kills it at once: it had its time.
     fn slow(&mut self) -> Error {
-        // What cannot be killed has ended already.
-        let _ = self.child.kill();
+        // However it ended.
+        let _ = self.confined.kill();
         Error::ReaderStopped(format!("no whole answer within {}", duration_text(self.patience.as_secs())))
     }
 
     fn stopped(&mut self) -> Error {
-        let until = Instant::now() + LAST_WORDS;
-        while Instant::now() < until {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Error::ReaderStopped(how(status)),
-                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
-                Err(_) => break,
-            }
-        }
-        Error::ReaderStopped("it does not answer".to_owned())
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        // It may have ended already; there is nothing to be done about it here.
-        let _ = self.socket.shutdown(Shutdown::Both);
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Error::ReaderStopped(self.confined.ending().map_or("it does not answer".to_owned(), how))
     }
 }
 
@@ -206,14 +171,15 @@ fn how(status: ExitStatus) -> String {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::process::Command;
 
     /// A reader that is this thread: its process only waits to be killed.
     fn fake(peer: impl FnOnce(UnixStream) + Send + 'static) -> Reader {
         let (socket, other) = UnixStream::pair().unwrap();
-        socket.set_nonblocking(true).unwrap();
         let child = Command::new("sleep").arg("60").spawn().unwrap();
         std::thread::spawn(move || peer(other));
-        Reader { child, socket, patience: Duration::from_secs(1) }
+        Reader { confined: Confined::of(child, socket).unwrap(), patience: Duration::from_secs(1) }
     }
 
     fn outlasted(mut reader: Reader, document: usize) {
@@ -223,7 +189,7 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         assert_eq!((error.code().as_str(), error.exit_code()), ("reader-stopped", 3));
         assert!(error.to_string().contains("no whole answer within 1 seconds"), "{error}");
-        assert_eq!(reader.child.wait().unwrap().signal(), Some(9), "it was killed");
+        assert_eq!(reader.confined.ending().unwrap().signal(), Some(9), "it was killed");
     }
 
     #[test]

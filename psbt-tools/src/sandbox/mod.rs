@@ -1,6 +1,7 @@
 //! What a process that decodes or parses hostile bytes puts itself under before the first of them. After it, the process
 //! can compute, answer on its one descriptor, and end. Each control has a test that attacks it.
 
+mod confined;
 mod files;
 mod socket;
 mod syscalls;
@@ -13,6 +14,7 @@ use rustix::process::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 
+pub use confined::Confined;
 pub use files::confine_files;
 pub use socket::Socket;
 pub use syscalls::confine_syscalls;

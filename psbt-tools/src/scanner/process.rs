@@ -2,13 +2,11 @@
 
 use super::wire::{Answer, Order};
 use super::{CHILD_ARGUMENT, PANICKED};
-use crate::sandbox::Timed;
+use crate::sandbox::Confined;
 use std::io::{self, BufWriter, ErrorKind};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// How long one frame may take.
@@ -19,9 +17,6 @@ const REPLAY: Duration = Duration::from_secs(60);
 
 /// How long a child may take until its sandbox is closed.
 const START: Duration = Duration::from_secs(20);
-
-/// How long a child that closed its socket may take to end by itself, so that its own end can be told.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The number of SIGSYS: what the filter on system calls kills with. An allocator that gets no more memory wants to say
 /// so, which is such a call.
@@ -66,31 +61,18 @@ impl Lost {
     }
 }
 
-/// A running child; it is killed when this is dropped.
+/// A running child.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
-    socket: UnixStream,
+    confined: Confined,
     /// How long the order that it carries out may take.
     wait: Duration,
 }
 
 impl Process {
-    /// Starts `program` as a child. The socket is its standard input: no other descriptor reaches it. Ctrl-C is for the
-    /// scanner only.
+    /// Starts `program` as a child.
     pub(super) fn spawn(program: &Path) -> io::Result<Self> {
-        let (socket, other) = UnixStream::pair()?;
-        socket.set_nonblocking(true)?;
-        let child = Command::new(program)
-            .arg(CHILD_ARGUMENT)
-            .env_clear()
-            .current_dir("/")
-            .process_group(0)
-            .stdin(Stdio::from(OwnedFd::from(other)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        Ok(Self { child, socket, wait: DEADLINE })
+        Ok(Self { confined: Confined::spawn(program, CHILD_ARGUMENT)?, wait: DEADLINE })
     }
 
     /// Waits until its sandbox is closed.
@@ -101,7 +83,7 @@ impl Process {
     /// Gives it an order.
     pub(super) fn order(&mut self, order: &Order) -> Result<(), Lost> {
         self.wait = if matches!(order, Order::Texts(..)) { REPLAY } else { DEADLINE };
-        let mut to = BufWriter::new(Timed { socket: &self.socket, until: later(self.wait) });
+        let mut to = BufWriter::new(self.confined.until(later(self.wait)));
         let written = order.write(&mut to);
         // What is left in the buffer after an error is of no use.
         drop(to.into_parts());
@@ -114,7 +96,7 @@ impl Process {
     }
 
     fn hear(&mut self, until: Instant) -> Result<Answer, Lost> {
-        let answer = Answer::read(&mut Timed { socket: &self.socket, until });
+        let answer = Answer::read(&mut self.confined.until(until));
         answer.map_err(|error| self.lost(&error))
     }
 
@@ -124,29 +106,8 @@ impl Process {
         } else if error.kind() == ErrorKind::InvalidData {
             Lost::Nonsense
         } else {
-            self.ending()
+            self.confined.ending().map_or(Lost::Nonsense, how)
         }
-    }
-
-    /// How it ended by itself.
-    fn ending(&mut self) -> Lost {
-        let until = later(LAST_WORDS);
-        while Instant::now() < until {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return how(status),
-                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-                Err(_) => break,
-            }
-        }
-        Lost::Nonsense
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

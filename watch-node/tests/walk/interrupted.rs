@@ -16,10 +16,8 @@ fn funded() -> Walk {
     walk
 }
 
-/// A name too long for a file: what is made is kept, and its file is not written.
-fn unwritable() -> String {
-    "x".repeat(300)
-}
+/// A free name in a folder that takes no files: what is made is kept, and its file is not written.
+const UNWRITABLE: &str = "/proc/a.psbt";
 
 #[test]
 fn a_payment_whose_file_was_never_written_is_picked_up_again() {
@@ -27,13 +25,13 @@ fn a_payment_whose_file_was_never_written_is_picked_up_again() {
     let pay = |to: &str, purpose: &str, file: &str| {
         format!("pay savings --to {TO}={to} --feerate 5 --purpose {purpose} -o {file}")
     };
-    let line = pay("0.4btc", "rent", &unwritable());
+    let line = pay("0.4btc", "rent", UNWRITABLE);
     let failed = walk.run(&line);
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     assert!(failed.stderr.contains("note: P-0001 is kept; `watch-node payments export P-0001 -o FILE`"));
     assert_eq!(walk.state(), "drafted");
     // Another one is another one.
-    for (to, purpose, file) in [("0.1btc", "rent", "b.psbt"), ("0.4btc", "cake", &unwritable())] {
+    for (to, purpose, file) in [("0.1btc", "rent", "b.psbt"), ("0.4btc", "cake", UNWRITABLE)] {
         let _ = walk.run(&pay(to, purpose, file));
     }
     assert_eq!(walk.done("payments")["payments"].as_array().unwrap().len(), 2, "no coin is left for a third");
@@ -58,10 +56,10 @@ fn a_payment_whose_file_was_never_written_is_picked_up_again() {
 fn an_export_counts_as_having_left_and_what_was_given_up_is_not_picked_up() {
     let walk = funded();
     let line = |file: &str| format!("pay savings --to {TO}=0.4btc --feerate 5 -o {file}");
-    assert_eq!(walk.run(&line(&unwritable())).code, 1);
+    assert_eq!(walk.run(&line(UNWRITABLE)).code, 1);
     walk.done("payments export P-0001 -o a.psbt");
     assert_eq!(walk.state(), "exported");
-    assert_eq!(walk.run(&line(&unwritable())).code, 1);
+    assert_eq!(walk.run(&line(UNWRITABLE)).code, 1);
     walk.done("payments abandon P-0002");
     assert_eq!(walk.done(&line("b.psbt"))["payment"], "P-0003");
 }
@@ -70,13 +68,13 @@ fn an_export_counts_as_having_left_and_what_was_given_up_is_not_picked_up() {
 fn a_bump_whose_file_was_never_written_is_picked_up_again() {
     let walk = funded();
     walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
-    assert_eq!(walk.run(&format!("bump P-0001 --feerate 20 -o {}", unwritable())).code, 1);
+    assert_eq!(walk.run(&format!("bump P-0001 --feerate 20 -o {}", UNWRITABLE)).code, 1);
     let again = walk.run("bump P-0001 --feerate 20 -o b.psbt");
     assert_eq!((&again.json()["attempt"], &again.json()["resumed"]), (&json!(2), &json!(true)));
     assert!(again.stderr.contains("note: P-0001 was made before"));
     assert_eq!(walk.done("bump P-0001 --feerate 30 -o c.psbt")["attempt"], 3);
     // A draft that pays others is not what was asked for now.
-    assert_eq!(walk.run(&format!("bump P-0001 --feerate 40 -o {}", unwritable())).code, 1);
+    assert_eq!(walk.run(&format!("bump P-0001 --feerate 40 -o {}", UNWRITABLE)).code, 1);
     let back = walk.done("bump P-0001 --to-self -o d.psbt");
     assert_eq!((&back["attempt"], &back["resumed"]), (&json!(5), &json!(false)));
 }
@@ -92,11 +90,11 @@ fn what_is_picked_up_has_the_fee_that_is_typed_now() {
             assert!(stderr.contains(said), "{stderr}");
         }
     };
-    assert_eq!(walk.run(&pay("400", &unwritable())).code, 1);
+    assert_eq!(walk.run(&pay("400", UNWRITABLE)).code, 1);
     refused(&pay("2", "a.psbt"), "not what --feerate 2 gives");
     refused(&pay("399", "a.psbt"), "not what --feerate 399 gives");
     assert_eq!(walk.done(&pay("400", "a.psbt"))["resumed"], true);
-    assert_eq!(walk.run(&format!("bump P-0001 --feerate 900 -o {}", unwritable())).code, 1);
+    assert_eq!(walk.run(&format!("bump P-0001 --feerate 900 -o {}", UNWRITABLE)).code, 1);
     refused("bump P-0001 --feerate 410 --max-fee 60000sat -o b.psbt", "above --max-fee 0.000 600 00 BTC");
     refused("bump P-0001 --max-fee 60000sat -o b.psbt", "above --max-fee 0.000 600 00 BTC");
     refused("bump P-0001 --feerate 901 -o b.psbt", "not what --feerate 901 gives");
@@ -109,7 +107,7 @@ fn what_has_no_change_is_picked_up_at_its_feerate() {
     let walk = Walk::funded(&Vault::new(ScriptKind::Wpkh, 8));
     // One input and one output are 110 virtual bytes; what is left beyond their fee is too little for change.
     let pay = |rate: &str, file: &str| format!("pay savings --to {TO}=0.99999btc --feerate {rate} -o {file}");
-    assert_eq!(walk.run(&pay("6", &unwritable())).code, 1);
+    assert_eq!(walk.run(&pay("6", UNWRITABLE)).code, 1);
     walk.refused(&pay("2", "a.psbt"), 3, "draft-differs");
     walk.refused(&pay("10", "a.psbt"), 3, "draft-differs");
     let again = walk.done(&pay("6", "a.psbt"));
@@ -122,10 +120,10 @@ fn what_has_no_change_is_picked_up_at_its_feerate() {
 #[test]
 fn nothing_is_made_for_a_folder_that_does_not_exist() {
     let walk = funded();
-    walk.refused(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o nowhere/a.psbt"), 1, "file");
+    walk.refused(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o nowhere/a.psbt"), 1, "unwritable");
     assert_eq!(walk.done("payments")["payments"], json!([]));
     walk.done(&format!("pay savings --to {TO}=0.4btc --feerate 5 -o a.psbt"));
-    walk.refused("bump P-0001 --feerate 20 -o nowhere/b.psbt", 1, "file");
+    walk.refused("bump P-0001 --feerate 20 -o nowhere/b.psbt", 1, "unwritable");
     assert_eq!(walk.done("bump P-0001 --feerate 20 -o b.psbt")["attempt"], 2);
 }
 

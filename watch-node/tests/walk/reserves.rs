@@ -37,7 +37,7 @@ fn each_refusal_writes_nothing() {
     walk.fund("1btc");
     walk.refused("reserves nobody --message audit -o reserves.json", 3, "unknown-wallet");
     walk.refused("reserves savings savings --message audit -o reserves.json", 2, "usage");
-    walk.refused("reserves savings --message audit -o nowhere/reserves.json", 1, "file");
+    walk.refused("reserves savings --message audit -o nowhere/reserves.json", 1, "unwritable");
     walk.done("regtest mine 1");
     walk.refused(make, 5, "stale");
     assert!(!walk.path("reserves.json").exists());
