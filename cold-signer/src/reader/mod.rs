@@ -19,7 +19,7 @@ use psbt_tools::sandbox::Confined;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// The hidden argument that makes this program the reader.
@@ -36,14 +36,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts `program` as a reader and waits until its sandbox is closed.
+    /// Starts `program` as a reader and waits until its sandbox is closed. Ctrl-C at the terminal ends it together with
+    /// what it was to do.
     ///
     /// # Errors
     /// [`Error::Start`], [`Error::ReaderStopped`], or why the sandbox cannot be closed.
     pub fn spawn(program: &Path) -> Result<Self> {
         let fault = |source| Error::Start { program: program.to_owned(), source };
-        let mut reader =
-            Self { confined: Confined::spawn(program, MODE).map_err(fault)?, patience: PATIENCE };
+        let confined = Confined::spawn(Command::new(program).arg(MODE)).map_err(fault)?;
+        let mut reader = Self { confined, patience: PATIENCE };
         match reader.hear(reader.deadline())? {
             Answer::Ready => Ok(reader),
             other => Err(no(other)),
@@ -171,8 +172,8 @@ fn how(status: ExitStatus) -> String {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixStream;
-    use std::process::Command;
 
     /// A reader that is this thread: its process only waits to be killed.
     fn fake(peer: impl FnOnce(UnixStream) + Send + 'static) -> Reader {
@@ -180,6 +181,30 @@ mod tests {
         let child = Command::new("sleep").arg("60").spawn().unwrap();
         std::thread::spawn(move || peer(other));
         Reader { confined: Confined::of(child, socket).unwrap(), patience: Duration::from_secs(1) }
+    }
+
+    #[test]
+    fn ctrl_c_at_the_terminal_reaches_the_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, told) = (folder.path().join("reader"), folder.path().join("told"));
+        let script =
+            format!("#!/bin/sh\nread -r stat < /proc/$$/stat\necho \"$stat\" > '{}'\n", told.display());
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+        let error = loop {
+            match Reader::spawn(&program).unwrap_err() {
+                // A child that another test is starting may hold the file that was written here until it runs.
+                Error::Start { source, .. } if source.kind() == io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                other => break other,
+            }
+        };
+        assert!(matches!(&error, Error::ReaderStopped(how) if how == "exit code 0"), "{error}");
+        // proc_pid_stat(5): the process group is the third field behind the name.
+        let group = |stat: String| stat.rsplit(") ").next()?.split(' ').nth(2)?.parse::<u32>().ok();
+        let own = std::fs::read_to_string("/proc/self/stat").unwrap();
+        assert_eq!(group(std::fs::read_to_string(told).unwrap()).unwrap(), group(own).unwrap());
     }
 
     fn outlasted(mut reader: Reader, document: usize) {

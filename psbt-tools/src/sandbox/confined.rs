@@ -4,8 +4,6 @@ use super::Timed;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,18 +18,16 @@ pub struct Confined {
 }
 
 impl Confined {
-    /// Starts `program` with one argument. The socket is its standard input, see [`super::Socket`]: no other descriptor
-    /// reaches it, and no variable. Ctrl-C at the terminal is for the starter only.
+    /// Starts a program. The socket is its standard input, see [`super::Socket`]: no other descriptor reaches it, and no
+    /// variable.
     ///
     /// # Errors
     /// What the system says.
-    pub fn spawn(program: &Path, argument: &str) -> io::Result<Self> {
+    pub fn spawn(program: &mut Command) -> io::Result<Self> {
         let (socket, other) = UnixStream::pair()?;
-        let child = Command::new(program)
-            .arg(argument)
+        let child = program
             .env_clear()
             .current_dir("/")
-            .process_group(0)
             .stdin(Stdio::from(OwnedFd::from(other)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -4,9 +4,9 @@ use super::wire::{Answer, Order};
 use super::{CHILD_ARGUMENT, PANICKED};
 use crate::sandbox::Confined;
 use std::io::{self, BufWriter, ErrorKind};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// How long one frame may take.
@@ -70,9 +70,10 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `program` as a child.
+    /// Starts `program` as a child. Ctrl-C at the terminal is for the scanner only, which keeps what was read.
     pub(super) fn spawn(program: &Path) -> io::Result<Self> {
-        Ok(Self { confined: Confined::spawn(program, CHILD_ARGUMENT)?, wait: DEADLINE })
+        let confined = Confined::spawn(Command::new(program).arg(CHILD_ARGUMENT).process_group(0))?;
+        Ok(Self { confined, wait: DEADLINE })
     }
 
     /// Waits until its sandbox is closed.
