@@ -28,7 +28,7 @@ pub fn run(global: &Global, args: &Args) -> Result<Output> {
         "audit_key": keys.audit_key.to_string(),
         "receipts": receipts.iter().map(|receipt| hex(&receipt.to_bytes())).collect::<Value>(),
     });
-    if args.output.as_os_str() == "-" {
+    if files::is_dash(&args.output) {
         return Ok(Output::done(format!("{document:#}"), document));
     }
     files::write_new(&args.output, format!("{document:#}\n").as_bytes(), 0o600)?;

@@ -10,6 +10,7 @@ use crate::report::Report;
 use bitcoin::BlockHash;
 use clap::{Parser, Subcommand};
 use policies::check::Check;
+use psbt_tools::files::is_dash;
 use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
@@ -210,7 +211,7 @@ impl Command {
             Command::Submit { out, .. } | Command::Approve { out, .. } => out.as_ref(),
             _ => None,
         };
-        out.is_some_and(|out| out.as_os_str() == "-")
+        out.is_some_and(|out| is_dash(out))
     }
 }
 

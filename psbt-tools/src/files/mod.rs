@@ -131,7 +131,8 @@ fn stream(from: &mut impl io::Read, limit: u64) -> Result<Vec<u8>, Obstacle> {
     if bytes.len() as u64 > limit { Err(Obstacle::TooLarge(limit)) } else { Ok(bytes) }
 }
 
-fn is_dash(path: &Path) -> bool {
+/// Whether a path stands for standard input or output.
+pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

@@ -3,6 +3,7 @@
 use super::from::Size;
 use crate::Error;
 use crate::display::escape;
+use crate::files::is_dash;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -44,7 +45,7 @@ pub(super) fn pictures(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
 
 /// How a path is named to a person.
 pub(super) fn name(path: &Path) -> String {
-    if path.as_os_str() == "-" { "standard input".to_owned() } else { escape(&path.to_string_lossy()) }
+    if is_dash(path) { "standard input".to_owned() } else { escape(&path.to_string_lossy()) }
 }
 
 /// The bytes of a video.
@@ -74,7 +75,7 @@ impl Stream {
     /// Opens a file or a named pipe, to which nobody may write yet; `-` is standard input.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let name = name(path);
-        if path.as_os_str() == "-" {
+        if is_dash(path) {
             return Ok(Self { from: Descriptor::Input(io::stdin()), name });
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;

@@ -34,7 +34,7 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
     files::write_new(&args.output, &document(&facts)?, 0o600)?;
     let height = store.tip()?.map(|tip| tip.height);
     // Standard output carries the file itself when that is asked for.
-    let text = match args.output.as_os_str() == "-" {
+    let text = match files::is_dash(&args.output) {
         true => String::new(),
         false => format!(
             "headers       {}, heights {from} to {}\ntransactions  {}\nwritten to    {}\n\

@@ -103,6 +103,6 @@ pub fn run(dir: &Path, args: &Args) -> Result<Output> {
             "total_sat": holding.total().to_sat(),
         })).collect::<Vec<_>>(),
     });
-    let is_stdout = args.output == Path::new("-");
+    let is_stdout = files::is_dash(&args.output);
     Ok(Output::done(if is_stdout { String::new() } else { text }, json))
 }

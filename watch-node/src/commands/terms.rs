@@ -7,6 +7,7 @@ use policies::request::Recipient;
 use policies::spend::Spend;
 use policies::wallet::{Branch, Keypath, Wallet};
 use psbt_tools::display;
+use psbt_tools::files::is_dash;
 use psbt_tools::money::{Feerate, amount_text};
 use serde_json::{Value, json};
 
@@ -130,7 +131,7 @@ impl Leaving<'_> {
         let words = left.words();
         let text = self.text(next, &outlook, &words)?;
         // Standard output carries the file itself when that is asked for.
-        let is_stdout = self.way.output() == Some(Path::new("-"));
+        let is_stdout = self.way.output().is_some_and(is_dash);
         let output =
             Output::done(if is_stdout { String::new() } else { text }, self.object(&outlook, &words));
         Ok((output, Some(left)))

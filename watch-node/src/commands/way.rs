@@ -71,7 +71,7 @@ impl Way {
         store.mark_exported(&left.attempt)?;
         let Output { mut text, mut json, refusal } = output;
         // Standard output carries the file itself when that is asked for.
-        if self.output() != Some(Path::new("-")) {
+        if !self.output().is_some_and(files::is_dash) {
             text = format!("{text}\n{}", shown.text());
         }
         if let Some(object) = json.as_object_mut() {

@@ -57,7 +57,7 @@ struct Part {
 
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
-    let to_stdout = args.output.as_os_str() == "-";
+    let to_stdout = files::is_dash(&args.output);
     if to_stdout && global.json {
         return Err(Error::Usage("-o - and --json both want standard output".to_owned()));
     }

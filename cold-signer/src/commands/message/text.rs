@@ -77,7 +77,7 @@ enum Format {
 
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
-    let out = args.output.as_deref().filter(|out| out.as_os_str() != "-");
+    let out = args.output.as_deref().filter(|out| !files::is_dash(out));
     out.map_or(Ok(()), files::require_free)?;
     let given = given(args)?;
     if args.add.is_none() && args.address.is_none() && args.index.is_none() {

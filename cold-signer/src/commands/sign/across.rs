@@ -9,7 +9,7 @@ use crate::session::{Answer, Session};
 use crate::terminal::Terminal;
 use crate::{Error, Result};
 use psbt_tools::display::{hash_words, hex};
-use psbt_tools::files::{require_free, write_new};
+use psbt_tools::files::{is_dash, require_free, write_new};
 use psbt_tools::scanner::{Received, watched};
 use psbt_tools::show::Content;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ pub fn run(global: &Global, args: &Args, answer: Answer, given: &Given) -> Resul
         }
     }
     // Standard output carries the file itself when that is asked for.
-    let is_stdout = out.is_some_and(|out| out.as_os_str() == "-");
+    let is_stdout = out.as_deref().is_some_and(is_dash);
     let text = if is_stdout { String::new() } else { lines.join("\n") };
     Ok(Output { text, json: made.json, error })
 }

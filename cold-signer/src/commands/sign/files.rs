@@ -3,7 +3,7 @@
 use crate::session::Answer;
 use crate::{Error, Result};
 use psbt_tools::display::escape;
-use psbt_tools::files::{Folder, Obstacle, Patience};
+use psbt_tools::files::{Folder, Obstacle, Patience, is_dash};
 use psbt_tools::usb::{BadName, check_name};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -160,7 +160,7 @@ fn stage(file: &Path) -> usize {
 /// `NAME-signed.psbt` for `NAME-request.psbt`, `NAME-permitted.psbt` and `NAME.psbt`, beside it or in another folder; a reply
 /// is `NAME-reply.airlock`, because no other program reads it and nobody should take it for a PSBT.
 fn signed_name(file: &Path, folder: Option<&Path>, answer: Answer) -> Result<PathBuf> {
-    let stem = file.file_stem().filter(|_| file.as_os_str() != "-");
+    let stem = file.file_stem().filter(|_| !is_dash(file));
     let stem = stem.ok_or_else(|| Error::Usage("-o is needed: the input has no name".to_owned()))?;
     let stem =
         stem.to_str().ok_or_else(|| Error::Usage("-o is needed: the input's name is no UTF-8".to_owned()))?;

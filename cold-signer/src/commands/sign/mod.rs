@@ -16,7 +16,7 @@ use files::{Found, Task};
 use policies::check::Check;
 use policies::id::SpendId;
 use psbt_tools::display::{escape, hash_words, hex};
-use psbt_tools::files::{require_free, write_new};
+use psbt_tools::files::{is_dash, require_free, write_new};
 use psbt_tools::manifest::Manifest;
 use psbt_tools::scanner::From;
 use psbt_tools::show::To;
@@ -63,7 +63,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(global: &Global, args: &Args) -> Result<Output> {
     let answer = if args.reply { Answer::Reply } else { Answer::Whole };
-    if args.output.as_deref().is_some_and(|out| out.as_os_str() == "-") {
+    if args.output.as_deref().is_some_and(is_dash) {
         if global.json {
             return Err(Error::Usage("-o - and --json both want standard output".to_owned()));
         }
@@ -118,7 +118,7 @@ fn sign(
     write_new(&task.out, &made.bytes, 0o600)?;
     let wrote = made.written(&task.out);
     // Standard output carries the file itself when that is asked for.
-    let is_stdout = task.out.as_os_str() == "-";
+    let is_stdout = is_dash(&task.out);
     let text = if is_stdout { String::new() } else { format!("signed {}\n{wrote}", made.name) };
     Ok((text, made.json))
 }

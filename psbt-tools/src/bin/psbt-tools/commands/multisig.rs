@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Error::malformed("these keys make no BSMS record", "let every signer write its key record again")
     })?;
     let record = bsms::encrypt(record.trim_end(), &token);
-    let is_printed = arguments.output == Path::new("-");
+    let is_printed = files::is_dash(&arguments.output);
     if !(is_printed && arguments.json) {
         write(&arguments.output, record.as_bytes())?;
     }

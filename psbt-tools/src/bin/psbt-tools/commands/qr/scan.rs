@@ -6,7 +6,7 @@ use psbt_tools::display::{hash_words, hex};
 use psbt_tools::scanner::{From, Size, followed};
 use psbt_tools::{Error, files};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Reads QR codes in pictures, in a video or with a camera, in any order, and writes what they carry; exit code 4 when
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             "lost": received.lost,
         });
         print(&format!("{about}\n"))?;
-    } else if arguments.output.as_deref() != Some(Path::new("-")) {
+    } else if !arguments.output.as_deref().is_some_and(files::is_dash) {
         let (kind, length, format) = (payload.kind, payload.bytes.len(), payload.format);
         print(&format!(
             "payload   {kind}, {length} bytes, by {format}\nintegrity {integrity}\nwords     {}\nSHA-256   {}\n",

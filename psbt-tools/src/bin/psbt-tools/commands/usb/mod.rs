@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use psbt_tools::Error;
 use psbt_tools::files::{Folder, Patience};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -89,8 +89,4 @@ fn warn_of_own_disk(folder: &Folder, name: &str) -> Result<bool, Error> {
         say(format_args!("note: {name} lies on this computer's own disk: is the stick mounted?"));
     }
     Ok(is_own)
-}
-
-fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }

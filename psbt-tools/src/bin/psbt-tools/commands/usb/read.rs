@@ -1,10 +1,11 @@
 //! `usb read`: one file from a stick.
 
-use super::{Stick, is_dash};
+use super::Stick;
 use crate::output::{print, say, write_private};
 use clap::Args;
 use psbt_tools::Error;
 use psbt_tools::display::{escape, hash_words, hex};
+use psbt_tools::files::is_dash;
 use psbt_tools::usb::{Refusal, Sidecar, check_name, take};
 use serde_json::json;
 use std::path::PathBuf;

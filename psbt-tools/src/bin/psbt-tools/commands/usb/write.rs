@@ -1,6 +1,6 @@
 //! `usb write`: one file onto a stick.
 
-use super::{Stick, is_dash, warn_of_own_disk};
+use super::{Stick, warn_of_own_disk};
 use crate::output::print;
 use clap::Args;
 use psbt_tools::display::{escape, hash_words, hex};
@@ -29,7 +29,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let path = &arguments.file;
-    let name = path.file_name().filter(|_| !is_dash(path));
+    let name = path.file_name().filter(|_| !files::is_dash(path));
     let name = name.ok_or_else(|| Refusal::Name(escape(&path.to_string_lossy()), BadName::Empty))?;
     let bytes = files::read(path, files::DEFAULT_LIMIT)?;
     let folder = arguments.stick.open()?;
